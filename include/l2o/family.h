@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** @file family.h
+ *  A family: a distribution of problems, sampled by (seed, index), or read from a file.
+ *
+ *  A family of your own is one callback; see examples/own_family.c. */
+#ifndef L2O_FAMILY_H
+#define L2O_FAMILY_H
+#include <l2o/problem.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct l2o_family l2o_family;
+
+/** A distribution of problems. Fill it yourself for a family of your own (struct_size, name, n, sample, data), or get one of
+ *  the library's by l2o_family_new() or l2o_family_open(). `const`: threads sample from one family at the same time. */
+struct l2o_family {
+  size_t struct_size; /**< sizeof(l2o_family) */
+  const char *name;
+  size_t n;     /**< unknowns of every instance; 0: they differ */
+  size_t count; /**< instances there are (a file); 0: without limit */
+  /** Makes instance `index` of `seed`: the same arguments always give the same instance. The caller frees it with
+   *  l2o_problem_free(); it may borrow from the family, which outlives it. */
+  l2o_status (*sample)(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag);
+  const void *data;                 /**< handed to `sample` unread */
+  bool plain_seeds;                 /**< take seeds as written, without separating purposes (samplers that replay published data) */
+  void (*free)(l2o_family *family); /**< set by the library for its own families */
+};
+
+/** A kind of family that the library knows by name. */
+typedef struct l2o_family_type {
+  const char *name;
+  const char *meaning;
+  const l2o_option *options; /**< ends with a NULL name */
+  const char *gap;           /**< customary gap of reports: "relative", "absolute" or "initial" */
+  l2o_status (*create)(l2o_family **out, const double *options, l2o_diag *diag);
+  l2o_status (*open)(l2o_family **out, const char *path, l2o_diag *diag); /**< NULL: has no instance files */
+  l2o_status (*save)(const l2o_problem *instances, size_t count, const char *path, l2o_diag *diag);
+} l2o_family_type;
+
+/** Every kind of family, ending with NULL. */
+L2O_API const l2o_family_type *const *l2o_family_types(void);
+/** The kind of that name; NULL and a sentence that suggests the nearest name if there is none. */
+L2O_API const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *diag);
+
+/** A family from a specification "name" or "name:key=value,...", for instance "qp:n=32,m=20". */
+L2O_API l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag);
+/** The instances of a safetensors file: instance i is row i modulo the number of rows, whatever the seed.
+ *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n], `fstar` [B].
+ *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`. */
+L2O_API l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
+/** Writes instances 0..count-1 of (seed, purpose) to a file that l2o_family_open() reads back bit for bit. */
+L2O_API l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
+                                   l2o_diag *diag);
+L2O_API void l2o_family_free(l2o_family *family);
+/** Instance `index` of (seed, purpose): mixes the purpose into the seed (unless plain_seeds), calls `sample`, checks the answer.
+ *  On failure `*out` is zeroed. */
+L2O_API l2o_status l2o_family_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, l2o_purpose purpose, uint64_t index,
+                                     l2o_diag *diag);
+
+/** The problem f(x) = 1/2 |W x - y|^2 from the caller's arrays, which are borrowed and outlive it.
+ *  @param W  (m, n) row-major.  @param y (m).  @param x0 (n) or NULL: start at zero.
+ *  @param lipschitz  |W|_2^2 if the caller knows it (instances that share W), or 0: computed here, O(m n min(m,n)).
+ *  @return L2O_ERR_NUMERIC when W, y or x0 holds a not-a-number or infinity, L2O_ERR_SHAPE when a size is 0. */
+L2O_API l2o_status l2o_qp_new(l2o_problem *out, const l2o_real *W, const l2o_real *y, const l2o_real *x0, double lipschitz,
+                              size_t m, size_t n, l2o_diag *diag);
+/** The problem f(x) = 1/2 x'A x - b'x, A (n, n) symmetric positive definite (both triangles stored); otherwise as l2o_qp_new(). */
+L2O_API l2o_status l2o_quadratic_new(l2o_problem *out, const l2o_real *A, const l2o_real *b, const l2o_real *x0, double lipschitz,
+                                     size_t n, l2o_diag *diag);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** @file solver.h
+ *  A solver is a rule that moves x: a const descriptor at the end of its own file in solvers/. Hand-made and learned rules are
+ *  the same kind of thing. Below: the descriptor, the step API for callers who own the loop, and l2o_minimize() and
+ *  l2o_solve_many() for those who do not. */
+#ifndef L2O_SOLVER_H
+#define L2O_SOLVER_H
+#include <l2o/model.h>
+#include <l2o/problem.h>
+#include <l2o/trace.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What the derivative of an unrolled learned rule leaves out (papers call it detaching). */
+typedef enum l2o_stop_gradient {
+  L2O_STOP_GRADIENT_FEATURES = 0, /**< the inputs of the network are constants */
+  L2O_STOP_GRADIENT_NONE = 1      /**< the true derivative; needs Hessian-vector products */
+} l2o_stop_gradient;
+
+/** What a rule may see and change during a step. All memory exists before the first step. */
+typedef struct l2o_iterate {
+  const l2o_problem *problem;
+  const l2o_model *model; /**< learned rules */
+  const double *options;  /**< in the order of the descriptor's table */
+  size_t n;               /**< unknowns */
+  size_t k;               /**< steps taken before this one */
+  double step;            /**< base step: the option `step`, or step_scale / L */
+  l2o_real *x;            /**< (n) iterate, moved by the step */
+  l2o_real *g;            /**< (n) gradient at x, valid after l2o_iterate_gradient() */
+  double f;               /**< objective at x, valid after l2o_iterate_gradient() */
+  l2o_real *state;        /**< (state_len) what the rule remembers between steps */
+  l2o_real *scratch;      /**< (scratch_len) contents do not survive the step */
+  l2o_real *work;         /**< the problem's scratch */
+  l2o_rng *rng;           /**< the run's own stream */
+  size_t value_calls, gradient_calls;
+  bool has_gradient; /**< f and g belong to x */
+  /* private to the driver: an evaluation made for the record that no step has claimed yet */
+  bool pending, moved;
+  double pending_seconds, claimed_seconds;
+} l2o_iterate;
+
+/** Objective and gradient at it->x into it->f and it->g, counted as one call of each; free if already there.
+ *  @return L2O_ERR_NUMERIC when one of them is not finite (also below): a rule hands that on and the driver ends the run as
+ *  diverged. */
+L2O_API l2o_status l2o_iterate_gradient(l2o_iterate *it);
+/** Says that x has changed and f and g no longer belong to it. Only rules that evaluate the new point before their step ends need
+ *  to call it; for all others the driver does. */
+L2O_API void l2o_iterate_moved(l2o_iterate *it);
+/** Objective and gradient at another point, counted. */
+L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x);
+/** Objective at a point, counted. */
+L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
+
+enum {
+  L2O_NEEDS_GRADIENT = 1u, /**< the problem must have a gradient */
+  L2O_NEEDS_STEP = 2u,     /**< option `step`, or a Lipschitz constant to take step_scale / L from */
+  L2O_NEEDS_MODEL = 4u,    /**< a learned rule */
+  L2O_MONOTONE = 8u        /**< on a smooth convex problem with step <= 1/L the objective never rises */
+};
+
+/** A rule. The functions return a status; why a run ends is set through `stop`. */
+typedef struct l2o_solver {
+  size_t struct_size; /**< sizeof(l2o_solver) */
+  const char *name;
+  const char *meaning; /**< one line for help texts, with the source of the method */
+  unsigned needs;
+  const l2o_option *options;                    /**< ends with a NULL name; NULL: none */
+  size_t (*state_len)(const l2o_iterate *it);   /**< reals remembered between steps; NULL: none */
+  size_t (*scratch_len)(const l2o_iterate *it); /**< reals of scratch; NULL: none */
+  /** Sets the state for a start at it->x; NULL: zeroes. */
+  l2o_status (*init)(l2o_iterate *it);
+  /** x_k -> x_{k+1}. Learned rules record what `step_vjp` needs in `tape` unless it is NULL. Never allocates. */
+  l2o_status (*step)(l2o_iterate *it, l2o_real *tape, l2o_stop *stop);
+  /** Releases what init() got from elsewhere (peers that are wrapped); NULL: nothing. */
+  void (*done)(l2o_iterate *it);
+  /* learned rules */
+  const char *model_kind;                    /**< the kind of model it reads */
+  const char *classical;                     /**< name of the rule it grew from */
+  size_t (*tape_len)(const l2o_iterate *it); /**< reals a step records */
+  /** Vector-Jacobian product of one step. dx: in dL/dx_{k+1}, out dL/dx_k. dstate: the same for the state.
+   *  dsum: accumulators of dL/dparameters (src/nn/model.h), added to. Uses only it->{problem, model, options, n, step,
+   *  scratch, work}. */
+  l2o_status (*step_vjp)(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, double *dsum, const l2o_real *tape,
+                         l2o_stop_gradient mode);
+} l2o_solver;
+
+/** Every solver of the library, ending with NULL: tests and help texts walk it. */
+L2O_API const l2o_solver *const *l2o_solver_list(void);
+/** The solver of that name; NULL and a sentence that suggests the nearest name if there is none. */
+L2O_API const l2o_solver *l2o_solver_find(const char *name, l2o_diag *diag);
+
+/** Called after the start and after each step; non-zero ends the run with L2O_STOP_USER. `instance` counts in l2o_solve_many(),
+ * which calls from several threads at a time. */
+typedef int (*l2o_callback)(void *context, const l2o_record *record, const l2o_real *x, size_t instance);
+
+/** Settings of a run. Start from l2o_settings_default(). */
+typedef struct l2o_settings {
+  size_t struct_size;
+  const char *options;       /**< "key=value,..." of the solver's table; NULL or "": its defaults */
+  size_t iterations;         /**< most steps; default 1000 */
+  size_t calls;              /**< most function calls, the larger of value and gradient calls; default 0: no limit */
+  double seconds;            /**< time limit in seconds; default 0: none (results then never depend on the clock) */
+  double gradient_tolerance; /**< ends when |grad f|_2 <= this; default 0: off */
+  double objective_target;   /**< ends when f <= this; default -HUGE_VAL: off */
+  uint64_t seed;             /**< stream of rules that draw random numbers: (seed, instance); default 0 */
+  int threads;               /**< l2o_solve_many(): threads; default 0: as many as OpenMP gives */
+  l2o_callback callback;     /**< default NULL */
+  void *context;             /**< handed to the callback */
+  l2o_trace *const *traces;  /**< one a problem, or NULL; default NULL */
+} l2o_settings;
+
+/** Fills the defaults for a struct of that size. */
+L2O_API void l2o_settings_init(l2o_settings *settings, size_t struct_size);
+static inline l2o_settings l2o_settings_default(void) {
+  l2o_settings s;
+  l2o_settings_init(&s, sizeof s);
+  return s;
+}
+
+/** How a run ended. */
+typedef struct l2o_result {
+  l2o_status status; /**< L2O_OK, or why the run had to be given up; x is the last good point in either case */
+  l2o_stop stop;
+  l2o_record last; /**< the record of the returned x */
+} l2o_result;
+
+typedef struct l2o_run l2o_run;
+
+/** A solver at work on one problem; solver, model and problem are borrowed and outlive it. All memory of the run is got here.
+ *  @param model  for learned rules, else NULL.
+ *  @return L2O_ERR_NOTSUP with a sentence when the problem or the model lacks what the rule needs; L2O_ERR_ARG for bad options. */
+L2O_API l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
+                               const l2o_settings *settings, l2o_diag *diag);
+L2O_API void l2o_run_free(l2o_run *run);
+/** Puts the run at x0 (n), or at the problem's customary start if NULL. May be called again to start over. */
+L2O_API l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0);
+/** One step; `*stop` tells whether the run is over. Never allocates. After L2O_STOP_DIVERGED x is the last finite point. */
+L2O_API l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop);
+/** The current point (n); valid until the next call. */
+L2O_API const l2o_real *l2o_run_x(const l2o_run *run);
+/** Objective, gradient norm and counts at the current point; evaluates them, uncounted, if the rule has not. */
+L2O_API l2o_status l2o_run_record(l2o_run *run, l2o_record *record);
+
+/** Minimises one problem.
+ *  @param x  (n) in: the start; out: the last finite point.
+ *  @param settings  NULL: the defaults.  @param result  may be NULL.
+ *  @return the status, also in result->status. */
+L2O_API l2o_status l2o_minimize(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
+                                l2o_result *result, const l2o_settings *settings, l2o_diag *diag);
+
+/** Minimises many problems over threads; each thread takes whole problems, so the numbers do not depend on the thread count.
+ *  @param x  the points one after another, n_0 + n_1 + ... reals; in: starts, out: last finite points.
+ *  @param results  (count).
+ *  @return L2O_OK if every run did its work, else the status of the first problem (in order) that did not; the others are solved
+ *          all the same. */
+L2O_API l2o_status l2o_solve_many(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problems, size_t count,
+                                  l2o_real *x, l2o_result *results, const l2o_settings *settings, l2o_diag *diag);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** @file train.h
+ *  The trainer: unrolls a learned rule over sampled problems, sweeps back through time, updates the model.
+ *
+ *  One training step takes one segment of `unroll` iterations on `batch` instances forward and back and makes one update. Segments
+ *  follow each other along the horizon (truncated back-propagation); when the horizon is reached the next batch begins. With
+ *  unroll = horizon every training step is one full unroll. Instances are the outer loop: one thread takes one instance through
+ *  the whole segment, and partial gradients are summed in the order of the instances, so 1 and 2 threads give the same bits. */
+#ifndef L2O_TRAIN_H
+#define L2O_TRAIN_H
+#include <l2o/family.h>
+#include <l2o/solver.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** With f_1 .. f_U the objectives along a segment of U steps. */
+typedef enum l2o_loss {
+  L2O_LOSS_LAST,    /**< f_U */
+  L2O_LOSS_MEAN,    /**< (f_1 + ... + f_U) / U */
+  L2O_LOSS_WEIGHTED /**< (1 f_1 + 2 f_2 + ... + U f_U) / (U (U+1) / 2) */
+} l2o_loss;
+typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
+typedef enum l2o_optimizer { L2O_OPTIMIZER_SGD, L2O_OPTIMIZER_ADAM } l2o_optimizer;
+typedef enum l2o_schedule {
+  L2O_SCHEDULE_CONSTANT, /**< lr */
+  L2O_SCHEDULE_COSINE,   /**< lr_end + (lr - lr_end) (1 + cos(pi i / steps)) / 2 at step i */
+  L2O_SCHEDULE_STEP      /**< lr gamma^floor(i / every) */
+} l2o_schedule;
+
+/** Settings of training. Start from l2o_train_settings_default(). */
+typedef struct l2o_train_settings {
+  size_t struct_size;
+  const char *options;             /**< options of the rule, "key=value,..."; NULL: defaults */
+  size_t steps;                    /**< length of the cosine schedule; default 1000 */
+  size_t batch;                    /**< instances a step; default 32 */
+  size_t horizon;                  /**< iterations of one solve; default 100 */
+  size_t unroll;                   /**< iterations between updates; default 0: the horizon */
+  l2o_loss loss;                   /**< default last */
+  l2o_reduction reduction;         /**< default mean */
+  l2o_stop_gradient stop_gradient; /**< default features */
+  l2o_optimizer optimizer;         /**< default adam */
+  double learning_rate;            /**< default 1e-3 */
+  double beta1, beta2, epsilon;    /**< Adam; default 0.9, 0.999, 1e-8 */
+  double clip_norm;                /**< the gradient is scaled down to this 2-norm; default 0: off */
+  l2o_schedule schedule;           /**< default constant */
+  double learning_rate_end;        /**< cosine; default 0 */
+  double decay;                    /**< step: gamma; default 0.1 */
+  size_t decay_every;              /**< step: every; default 1000 */
+  bool fresh;                      /**< new instances for every horizon; default false: instances 0..batch-1 throughout */
+  uint64_t seed;                   /**< of the training instances; default 0 */
+  uint64_t validation_seed;        /**< default 0 (another purpose: never meets the training instances) */
+  size_t validation_instances;     /**< default 0: no validation */
+  size_t max_rejected;             /**< rejected steps in a row that end training; default 10 */
+  int threads;                     /**< default 0: as many as OpenMP gives */
+} l2o_train_settings;
+
+L2O_API void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size);
+static inline l2o_train_settings l2o_train_settings_default(void) {
+  l2o_train_settings s;
+  l2o_train_settings_init(&s, sizeof s);
+  return s;
+}
+
+/** What one training step did. */
+typedef struct l2o_train_record {
+  size_t step;          /**< steps done, this one included */
+  double loss;          /**< of the weights before the update */
+  double learning_rate; /**< used by this update */
+  double gradient_norm; /**< before clipping */
+  bool rejected;        /**< loss or gradient was not finite: the weights are as before */
+  size_t rejected_total;
+} l2o_train_record;
+
+typedef struct l2o_trainer l2o_trainer;
+
+/** Gets all memory: O(threads T n + batch P), T = unroll, P = number of gradient accumulators, plus the sampled instances.
+ *  Model, solver and family are borrowed and outlive it; the trainer writes the model.
+ *  A file family's last `validation_instances` rows are kept for validation and never trained on. */
+L2O_API l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
+                                   const l2o_train_settings *settings, l2o_diag *diag);
+L2O_API void l2o_trainer_free(l2o_trainer *trainer);
+/** One segment forward and back, one update. A non-finite loss or gradient rejects the step (reported, not an error); after
+ *  `max_rejected` of them in a row: L2O_ERR_NUMERIC, the model holding the last good weights. Does not allocate with fixed
+ * instances. */
+L2O_API l2o_status l2o_trainer_step(l2o_trainer *trainer, l2o_train_record *record, l2o_diag *diag);
+/** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update. */
+L2O_API l2o_status l2o_trainer_gradient(l2o_trainer *trainer, double *loss, double *gradient, l2o_diag *diag);
+/** Mean objective over the validation instances after the whole horizon. @return L2O_ERR_NOTSUP without any. */
+L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective, l2o_diag *diag);
+/** Notes the current weights as the best so far if `objective` is below every earlier one; true if it was. */
+L2O_API bool l2o_trainer_keep_best(l2o_trainer *trainer, double objective);
+/** Copies the best weights noted (if any) into the model. @return L2O_ERR_NOTSUP if none were noted. */
+L2O_API l2o_status l2o_trainer_use_best(l2o_trainer *trainer);
+/** Steps done so far. */
+L2O_API size_t l2o_trainer_steps_done(const l2o_trainer *trainer);
+/** Everything that the next step depends on (weights, moments, step, seed, iterates of an unfinished horizon, best weights); the
+ * file appears whole or not at all. `config_id` is any text that must be the same on resuming. */
+L2O_API l2o_status l2o_trainer_save(const l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
+/** Goes on where a saved trainer stopped, bit for bit. @return L2O_ERR_ARG when the checkpoint belongs to another config_id,
+ *  L2O_ERR_FORMAT, L2O_ERR_SHAPE when it does not fit; the trainer is then unchanged. */
+L2O_API l2o_status l2o_trainer_resume(l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/diag.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *l2o_version(void) {
+  return L2O_VERSION;
+}
+
+const char *l2o_strerror(int status) {
+  switch (status) {
+  case L2O_OK:
+    return "no error";
+  case L2O_ERR_ARG:
+    return "an argument is outside its range";
+  case L2O_ERR_SHAPE:
+    return "sizes do not fit together";
+  case L2O_ERR_NOMEM:
+    return "out of memory";
+  case L2O_ERR_NOTSUP:
+    return "the problem, model or solver lacks what is asked of it";
+  case L2O_ERR_CALLBACK:
+    return "a callback reported a failure";
+  case L2O_ERR_IO:
+    return "a file could not be opened, read or written";
+  case L2O_ERR_FORMAT:
+    return "the content of a file is not what it should be";
+  case L2O_ERR_LAPACK:
+    return "a LAPACK routine did not converge";
+  case L2O_ERR_NUMERIC:
+    return "not-a-number or infinity where a finite number is needed";
+  default:
+    return "unknown status";
+  }
+}
+
+const char *l2o_stop_name(int stop) {
+  switch (stop) {
+  case L2O_STOP_NONE:
+    return "running";
+  case L2O_STOP_GRADIENT:
+    return "gradient";
+  case L2O_STOP_TARGET:
+    return "target";
+  case L2O_STOP_ITERATIONS:
+    return "iterations";
+  case L2O_STOP_CALLS:
+    return "calls";
+  case L2O_STOP_SECONDS:
+    return "seconds";
+  case L2O_STOP_STALLED:
+    return "stalled";
+  case L2O_STOP_DIVERGED:
+    return "diverged";
+  case L2O_STOP_USER:
+    return "user";
+  default:
+    return "unknown";
+  }
+}
+
+l2o_status l2o_fail(l2o_diag *diag, l2o_status status, const char *format, ...) {
+  if (diag) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(diag->text, sizeof diag->text, format, args);
+    va_end(args);
+  }
+  return status;
+}

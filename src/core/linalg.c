@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cblas.h of OpenBLAS takes int sizes; every caller's sizes pass l2o_fits_blas() when the instance is made. */
+#include "core/linalg.h"
+#include <cblas.h>
+#include <lapacke.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef L2O_SINGLE
+#define GEMV cblas_sgemv
+#else
+#define GEMV cblas_dgemv
+#endif
+
+bool l2o_fits_blas(size_t rows, size_t columns) {
+  size_t entries;
+  return rows <= INT_MAX && columns <= INT_MAX && !__builtin_mul_overflow(rows, columns, &entries) &&
+         entries <= SIZE_MAX / (2 * sizeof(double));
+}
+
+void l2o_gemv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
+  GEMV(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1);
+}
+
+void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
+  GEMV(CblasRowMajor, CblasTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1);
+}
+
+/* Four partial sums: the order is fixed, so the result does not depend on who calls. */
+double l2o_dot(const l2o_real *x, const l2o_real *y, size_t n) {
+  double sum[4] = {0, 0, 0, 0};
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    for (size_t j = 0; j < 4; j++)
+      sum[j] += (double)x[i + j] * (double)y[i + j];
+  for (; i < n; i++)
+    sum[0] += (double)x[i] * (double)y[i];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+double l2o_norm(const l2o_real *x, size_t n) {
+  return sqrt(l2o_dot(x, x, n));
+}
+
+bool l2o_all_finite(const l2o_real *x, size_t n) {
+  bool finite = true;
+  for (size_t i = 0; i < n; i++)
+    finite &= isfinite(x[i]) != 0;
+  return finite;
+}
+
+bool l2o_all_finite_double(const double *x, size_t n) {
+  bool finite = true;
+  for (size_t i = 0; i < n; i++)
+    finite &= isfinite(x[i]) != 0;
+  return finite;
+}
+
+static void *allocate(size_t count) {
+  return calloc(count ? count : 1, sizeof(double));
+}
+
+static l2o_status from_lapack(lapack_int info) {
+  return info == 0                                                                   ? L2O_OK
+         : info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR ? L2O_ERR_NOMEM
+                                                                                     : L2O_ERR_LAPACK;
+}
+
+l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n) {
+  lapack_int size = (lapack_int)n, found = 0, support[2];
+  double *copy = allocate(n * n), *values = allocate(n), unused;
+  l2o_status status = L2O_ERR_NOMEM;
+  if (copy && values) {
+    memcpy(copy, A, n * n * sizeof *copy);
+    status = from_lapack(LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, copy, size, 0, 0, size, size, 0, &found, values,
+                                        &unused, 1, support));
+    if (!status && found != 1)
+      status = L2O_ERR_LAPACK;
+    *value = values[0];
+  }
+  free(copy);
+  free(values);
+  return status;
+}
+
+l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, size_t n) {
+  size_t k = m < n ? m : n;
+  double *gram = allocate(k * k);
+  if (!gram)
+    return L2O_ERR_NOMEM;
+  /* A A' (m <= n) or A' A, whichever is smaller; the same largest eigenvalue */
+  cblas_dsyrk(CblasRowMajor, CblasUpper, m < n ? CblasNoTrans : CblasTrans, (int)k, (int)(m < n ? n : m), 1, A, (int)n, 0, gram,
+              (int)k);
+  for (size_t i = 0; i < k; i++)
+    for (size_t j = 0; j < i; j++)
+      gram[i * k + j] = gram[j * k + i];
+  l2o_status status = l2o_largest_eigenvalue(value, gram, k);
+  free(gram);
+  return status;
+}
+
+l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n) {
+  size_t longer = m > n ? m : n, shorter = m < n ? m : n;
+  double *copy = allocate(m * n), *b = allocate(longer), *singular = allocate(shorter);
+  l2o_status status = L2O_ERR_NOMEM;
+  if (copy && b && singular) {
+    lapack_int rank;
+    for (size_t i = 0; i < m; i++) /* to column-major */
+      for (size_t j = 0; j < n; j++)
+        copy[j * m + i] = A[i * n + j];
+    memcpy(b, y, m * sizeof *b);
+    status = from_lapack(LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
+                                        (lapack_int)longer, singular, -1, &rank));
+    if (!status) {
+      double sum = 0;
+      for (size_t i = 0; i < m; i++) {
+        double r = -y[i];
+        for (size_t j = 0; j < n; j++)
+          r += A[i * n + j] * b[j];
+        sum += r * r;
+      }
+      memcpy(x, b, n * sizeof *x);
+      *squared_residual = sum;
+    }
+  }
+  free(copy);
+  free(b);
+  free(singular);
+  return status;
+}
+
+l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n) {
+  double *copy = allocate(n * n);
+  if (!copy)
+    return L2O_ERR_NOMEM;
+  memcpy(copy, A, n * n * sizeof *copy);
+  memcpy(x, b, n * sizeof *x);
+  lapack_int info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n);
+  free(copy);
+  return info > 0 ? L2O_ERR_NUMERIC : from_lapack(info);
+}
+
+void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, A, (int)k, B, (int)n, 0, C, (int)n);
+}
+
+l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
+  lapack_int rows = (lapack_int)m, columns = (lapack_int)n;
+  double *column_major = allocate(m * n), *tau = allocate(n), *sign = allocate(n);
+  l2o_status status = L2O_ERR_NOMEM;
+  if (column_major && tau && sign) {
+    for (size_t i = 0; i < m; i++)
+      for (size_t j = 0; j < n; j++)
+        column_major[j * m + i] = A[i * n + j];
+    status = from_lapack(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau));
+    for (size_t j = 0; j < n; j++)
+      sign[j] = column_major[j * m + j] < 0 ? -1 : 1;
+    if (!status)
+      status = from_lapack(LAPACKE_dorgqr(LAPACK_COL_MAJOR, rows, columns, columns, column_major, rows, tau));
+    for (size_t i = 0; i < m; i++)
+      for (size_t j = 0; j < n; j++)
+        A[i * n + j] = column_major[j * m + i] * sign[j];
+  }
+  free(column_major);
+  free(tau);
+  free(sign);
+  return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The one file that knows BLAS and LAPACKE. Matrices are row-major with their rows next to each other. */
+#ifndef L2O_CORE_LINALG_H
+#define L2O_CORE_LINALG_H
+#include <l2o/base.h>
+
+/* Largest dimension that BLAS's int takes. */
+bool l2o_fits_blas(size_t rows, size_t columns);
+
+/* y = A x, A (m, n) */
+void l2o_gemv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
+/* y = A' x, A (m, n), y (n) */
+void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
+/* x'y, summed in double */
+double l2o_dot(const l2o_real *x, const l2o_real *y, size_t n);
+/* |x|_2, summed in double; no overflow protection: an overflow is an infinity, and callers look for those */
+double l2o_norm(const l2o_real *x, size_t n);
+bool l2o_all_finite(const l2o_real *x, size_t n);
+bool l2o_all_finite_double(const double *x, size_t n);
+
+/* The following work in double in both precisions, allocate, and are for building instances, not for steps. */
+
+/* largest eigenvalue of the symmetric A (n, n) */
+l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n);
+/* |A|_2^2 = largest eigenvalue of the smaller of A A' and A' A, A (m, n) */
+l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, size_t n);
+/* x (n) of least norm among the minimisers of |A x - y|_2, and the minimum |A x - y|^2; any rank */
+l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n);
+/* x = A^{-1} b for symmetric positive definite A (n, n); L2O_ERR_NUMERIC when it is not */
+l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n);
+/* C = A B, (m, n) = (m, k)(k, n) */
+void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k);
+/* In: A (m, n), m >= n. Out: the factor Q of its QR decomposition with R's diagonal made positive, in A's place. */
+l2o_status l2o_orthogonalise(double *A, size_t m, size_t n);
+#endif
