@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/diag.h"
+#include "core/options.h"
+#include "problems/families.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every kind of family: a new one adds its line here. */
+static const l2o_family_type *const types[] = {&l2o_family_type_qp, &l2o_family_type_quadratic, NULL};
+
+const l2o_family_type *const *l2o_family_types(void) {
+  return types;
+}
+
+static const char *type_name(const void *context, size_t i) {
+  (void)context;
+  return types[i] ? types[i]->name : NULL;
+}
+
+const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *diag) {
+  for (size_t i = 0; types[i]; i++)
+    if (strcmp(types[i]->name, name) == 0)
+      return types[i];
+  const char *near = l2o_nearest(name, type_name, NULL);
+  l2o_fail(diag, L2O_ERR_ARG, "there is no family '%.60s'%s%s%s", name, near ? "; did you mean '" : "; known: qp, quadratic",
+           near ? near : "", near ? "'?" : "");
+  return NULL;
+}
+
+l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag) {
+  char name[L2O_NAME_MAX];
+  const char *rest;
+  double values[L2O_OPTIONS_MAX];
+  *out = NULL;
+  l2o_status status = l2o_spec_split(spec, name, &rest, diag);
+  if (status)
+    return status;
+  const l2o_family_type *type = l2o_family_type_find(name, diag);
+  if (!type)
+    return L2O_ERR_ARG;
+  status = l2o_options_parse(type->options, values, name, rest, diag);
+  return status ? status : type->create(out, values, diag);
+}
+
+l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag) {
+  *out = NULL;
+  const l2o_family_type *type = l2o_family_type_find(name, diag);
+  if (!type)
+    return L2O_ERR_ARG;
+  if (!type->open)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s has no instance files", name);
+  return type->open(out, path, diag);
+}
+
+void l2o_family_free(l2o_family *family) {
+  if (family && family->free)
+    family->free(family);
+}
+
+l2o_status l2o_family_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, l2o_purpose purpose, uint64_t index,
+                             l2o_diag *diag) {
+  l2o_diag inner = {""};
+  *out = (l2o_problem){0};
+  l2o_status status = family->sample(family, out, family->plain_seeds ? seed : l2o_seed_for(seed, purpose), index, &inner);
+  const char *name = family->name ? family->name : "unnamed";
+  if (!status && (!out->ops || out->n == 0 || (!l2o_problem_has_gradient(out) && !out->ops->value)))
+    status = l2o_fail(&inner, L2O_ERR_ARG, "the problem has no unknowns or no operations");
+  if (!status && family->n && out->n != family->n)
+    status = l2o_fail(&inner, L2O_ERR_SHAPE, "the problem has %zu unknowns, the family says %zu", out->n, family->n);
+  if (!status)
+    return L2O_OK;
+  if (out->ops)
+    l2o_problem_free(out);
+  *out = (l2o_problem){0};
+  return l2o_fail(diag, status, "family %s, instance %llu: %.300s", name, (unsigned long long)index,
+                  inner.text[0] ? inner.text : l2o_strerror(status));
+}
+
+l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
+                           l2o_diag *diag) {
+  const l2o_family_type *type = l2o_family_type_find(family->name, diag);
+  if (!type || !type->save)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s has no instance files", family->name);
+  if (count == 0)
+    return l2o_fail(diag, L2O_ERR_ARG, "saving instances: expected at least one");
+  l2o_problem *instances = calloc(count, sizeof *instances);
+  if (!instances)
+    return L2O_ERR_NOMEM;
+  l2o_status status = L2O_OK;
+  for (size_t i = 0; i < count && !status; i++)
+    status = l2o_family_sample(family, &instances[i], seed, purpose, i, diag);
+  if (!status)
+    status = type->save(instances, count, path, diag);
+  for (size_t i = 0; i < count; i++)
+    l2o_problem_free(&instances[i]);
+  free(instances);
+  return status;
+}
