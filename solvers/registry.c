@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/diag.h"
+#include "solvers.h"
+#include <string.h>
+
+/* Every solver: a new one adds its line here and to solvers.h. */
+static const l2o_solver *const list[] = {&l2o_gd, &l2o_nesterov, &l2o_adam, &l2o_math_l2o_gd, NULL};
+
+const l2o_solver *const *l2o_solver_list(void) {
+  return list;
+}
+
+static const char *solver_name(const void *context, size_t i) {
+  (void)context;
+  return list[i] ? list[i]->name : NULL;
+}
+
+const l2o_solver *l2o_solver_find(const char *name, l2o_diag *diag) {
+  for (size_t i = 0; list[i]; i++)
+    if (strcmp(list[i]->name, name) == 0)
+      return list[i];
+  const char *near = l2o_nearest(name, solver_name, NULL);
+  l2o_fail(diag, L2O_ERR_ARG, "there is no solver '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+           near ? "'?" : "");
+  return NULL;
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "learn/trainer.h"
+#include "core/diag.h"
+#include "core/linalg.h"
+#include "learn/optimizer.h"
+#include "nn/model.h"
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size) {
+  const l2o_train_settings defaults = {
+      .struct_size = struct_size,
+      .steps = 1000,
+      .batch = 32,
+      .horizon = 100,
+      .optimizer = L2O_OPTIMIZER_ADAM,
+      .learning_rate = 1e-3,
+      .beta1 = 0.9,
+      .beta2 = 0.999,
+      .epsilon = 1e-8,
+      .decay = 0.1,
+      .decay_every = 1000,
+      .max_rejected = 10,
+  };
+  memset(settings, 0, struct_size);
+  memcpy(settings, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+static l2o_status check_settings(l2o_train_settings *s, l2o_diag *diag) {
+  if (s->batch == 0 || s->horizon == 0)
+    return l2o_fail(diag, L2O_ERR_ARG, "training: batch and horizon must be at least 1");
+  if (s->unroll == 0)
+    s->unroll = s->horizon;
+  if (s->unroll > s->horizon)
+    return l2o_fail(diag, L2O_ERR_ARG, "training: unroll (%zu) is longer than the horizon (%zu)", s->unroll, s->horizon);
+  if (!(s->learning_rate >= 0) || !isfinite(s->learning_rate) || !(s->learning_rate_end >= 0) || !isfinite(s->learning_rate_end))
+    return l2o_fail(diag, L2O_ERR_ARG, "training: the learning rate must be a finite number, not negative");
+  if (!(s->beta1 >= 0 && s->beta1 < 1 && s->beta2 >= 0 && s->beta2 < 1 && s->epsilon >= 0))
+    return l2o_fail(diag, L2O_ERR_ARG, "training: Adam needs 0 <= beta1, beta2 < 1 and epsilon >= 0");
+  if (!(s->clip_norm >= 0))
+    return l2o_fail(diag, L2O_ERR_ARG, "training: clip_norm must not be negative");
+  return L2O_OK;
+}
+
+/* Row of the family for instance i of a purpose: files keep their last rows for validation. */
+static uint64_t row(const l2o_trainer *t, l2o_purpose purpose, uint64_t i) {
+  if (!t->rows)
+    return i;
+  return purpose == L2O_PURPOSE_VALIDATION ? t->rows + i : i % t->rows;
+}
+
+/* Samples instances first .. first+count-1 over the threads. The first failure, in order, is reported. */
+static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, l2o_purpose purpose, uint64_t seed, uint64_t first,
+                         size_t count, l2o_diag *diag) {
+  l2o_status status = L2O_OK;
+  size_t failed = count;
+#pragma omp parallel for schedule(dynamic) num_threads(t->threads)
+  for (size_t i = 0; i < count; i++) {
+    l2o_diag inner = {""};
+    l2o_problem_free(&problems[i]);
+    l2o_status mine = l2o_family_sample(t->family, &problems[i], seed, purpose, row(t, purpose, first + i), &inner);
+    if (!mine)
+      mine = l2o_iterate_check(t->solver, t->model, &problems[i], &inner);
+    if (!mine && t->n && problems[i].n != t->n)
+      mine = l2o_fail(&inner, L2O_ERR_SHAPE, "training needs instances of one size: %zu unknowns here, %zu before", problems[i].n,
+                      t->n);
+    l2o_iterate it = {.problem = &problems[i], .model = t->model, .options = t->options, .n = problems[i].n};
+    if (!mine)
+      mine = l2o_iterate_base_step(&it, t->solver, &inner);
+    steps[i] = it.step;
+    if (mine) {
+#pragma omp critical(l2o_trainer_sample)
+      if (i < failed) {
+        failed = i;
+        status = mine;
+        if (diag)
+          *diag = inner;
+      }
+    }
+  }
+  return status;
+}
+
+static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
+  const l2o_train_settings *s = &t->settings;
+  const size_t batch = s->batch, validation = s->validation_instances, P = t->parameters;
+  size_t check;
+  if (__builtin_mul_overflow(batch, t->n, &check) || __builtin_mul_overflow(batch, t->state_len, &check) ||
+      __builtin_mul_overflow(batch, t->sum_len, &check)) {
+    arena->overflow = true;
+    return NULL;
+  }
+  l2o_trainer *self = l2o_take(arena, 1, sizeof *self);
+  L2O_TAKE(arena, t->weights, P);
+  L2O_TAKE(arena, t->moment1, P);
+  L2O_TAKE(arena, t->moment2, P);
+  L2O_TAKE(arena, t->gradient, P);
+  L2O_TAKE(arena, t->proposal, P);
+  L2O_TAKE(arena, t->best, P);
+  L2O_TAKE(arena, t->x, batch * t->n);
+  L2O_TAKE(arena, t->next_x, batch * t->n);
+  L2O_TAKE(arena, t->state, batch * t->state_len);
+  L2O_TAKE(arena, t->next_state, batch * t->state_len);
+  L2O_TAKE(arena, t->sums, batch * t->sum_len);
+  L2O_TAKE(arena, t->sum, t->sum_len);
+  L2O_TAKE(arena, t->losses, batch > validation ? batch : validation);
+  L2O_TAKE(arena, t->statuses, batch > validation ? batch : validation);
+  L2O_TAKE(arena, t->workers, (size_t)t->threads);
+  return self;
+}
+
+/* The instance with the largest scratch: all workers get room for it. */
+static const l2o_problem *hungriest(const l2o_problem *a, size_t count, const l2o_problem *best) {
+  for (size_t i = 0; i < count; i++)
+    if (!best || l2o_problem_hessian_work_len(&a[i]) > l2o_problem_hessian_work_len(best))
+      best = &a[i];
+  return best;
+}
+
+static l2o_status new_workers(l2o_trainer *t, const l2o_problem *largest) {
+  l2o_arena arena = {0};
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < t->threads; i++) {
+      l2o_worker *w = &t->workers[i];
+      w->it = (l2o_iterate){.problem = largest, .model = t->model, .options = t->options, .n = t->n, .rng = &w->rng};
+      l2o_worker_layout(w, t->solver, &t->settings, t->settings.unroll, &arena);
+    }
+    if (pass == 0 && !l2o_arena_new(&arena))
+      return L2O_ERR_NOMEM;
+  }
+  t->worker_block = arena.base;
+  return L2O_OK;
+}
+
+/* Problems of the present round, and their base steps. */
+static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
+  const l2o_train_settings *s = &t->settings;
+  if (t->sampled_round != SIZE_MAX && (!s->fresh || t->sampled_round == t->progress.round))
+    return L2O_OK;
+  uint64_t first = s->fresh ? (uint64_t)t->progress.round * s->batch : 0;
+  l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, s->batch, diag);
+  if (!status && t->workers) {
+    const l2o_problem *largest = hungriest(t->problems, s->batch, NULL);
+    if (l2o_problem_hessian_work_len(largest) > l2o_problem_hessian_work_len(t->workers[0].it.problem)) {
+      free(t->worker_block);
+      t->worker_block = NULL;
+      status = new_workers(t, largest);
+    }
+  }
+  t->sampled_round = status ? SIZE_MAX : t->progress.round;
+  return status;
+}
+
+l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
+                           const l2o_train_settings *settings, l2o_diag *diag) {
+  *out = NULL;
+  l2o_trainer t = {.model = model, .solver = solver, .family = family, .sampled_round = SIZE_MAX};
+  l2o_train_settings_init(&t.settings, sizeof t.settings);
+  if (settings && settings->struct_size)
+    memcpy(&t.settings, settings, settings->struct_size < sizeof t.settings ? settings->struct_size : sizeof t.settings);
+  t.settings.struct_size = sizeof t.settings;
+  l2o_train_settings *s = &t.settings;
+  t.progress.best = HUGE_VAL;
+  l2o_status status = check_settings(s, diag);
+  if (!status && !solver->step_vjp)
+    status = l2o_fail(diag, L2O_ERR_NOTSUP, "%s is not a learned rule: there is nothing to train", solver->name);
+  if (!status)
+    status = l2o_options_parse(solver->options, t.options, solver->name, s->options, diag);
+  int guard = status ? -1 : l2o_solver_option(solver, "guard");
+  if (guard >= 0 && t.options[guard] != 0)
+    status = l2o_fail(diag, L2O_ERR_ARG, "%s: the guard is for solving; training needs guard=off", solver->name);
+  if (!status && family->count) { /* a file: the last rows are for validation */
+    if (s->validation_instances >= family->count)
+      status = l2o_fail(diag, L2O_ERR_ARG, "family %s has %zu instances: no room for %zu validation instances beside training ones",
+                        family->name, family->count, s->validation_instances);
+    t.rows = family->count - s->validation_instances;
+    if (!status && !s->fresh && s->batch > t.rows)
+      status = l2o_fail(diag, L2O_ERR_ARG, "family %s has %zu instances to train on, fewer than the batch of %zu", family->name,
+                        t.rows, s->batch);
+  }
+  if (status)
+    return status;
+  t.threads = s->threads > 0 ? s->threads : omp_get_max_threads();
+  if ((size_t)t.threads > s->batch && (size_t)t.threads > s->validation_instances)
+    t.threads = (int)(s->batch > s->validation_instances ? s->batch : s->validation_instances);
+  s->options = NULL; /* parsed; the text may go */
+
+  /* Instances first: sizes come from them. */
+  const size_t validation = s->validation_instances;
+  t.problems = calloc(s->batch + validation, sizeof *t.problems);
+  t.step_sizes = calloc(s->batch + validation, sizeof *t.step_sizes);
+  l2o_trainer *self = NULL;
+  if (!t.problems || !t.step_sizes) {
+    status = l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu instances", s->batch + validation);
+    goto fail;
+  }
+  t.validation = t.problems + s->batch;
+  t.validation_steps = t.step_sizes + s->batch;
+  t.n = family->n;
+  if ((status = begin_round(&t, diag)))
+    goto fail;
+  t.n = t.problems[0].n;
+  for (size_t i = 1; i < s->batch; i++)
+    if (t.problems[i].n != t.n) {
+      status =
+          l2o_fail(diag, L2O_ERR_SHAPE, "training needs instances of one size: instance %zu has %zu unknowns, instance 0 has %zu",
+                   i, t.problems[i].n, t.n);
+      goto fail;
+    }
+  status = sample(&t, t.validation, t.validation_steps, L2O_PURPOSE_VALIDATION, s->validation_seed, 0, validation, diag);
+  if (status)
+    goto fail;
+
+  l2o_iterate probe = {.problem = t.problems, .model = model, .options = t.options, .n = t.n};
+  l2o_model_parameters(model, &t.parameters);
+  t.state_len = solver->state_len ? solver->state_len(&probe) : 0;
+  t.sum_len = model->type->sum_len(model);
+  l2o_arena arena = {0};
+  layout(&t, &arena);
+  if (!l2o_arena_new(&arena)) {
+    status = l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu parameters and batch %zu", t.parameters, s->batch);
+    goto fail;
+  }
+  self = layout(&t, &arena);
+  *self = t;
+  status = new_workers(self, hungriest(self->validation, validation, hungriest(self->problems, s->batch, NULL)));
+  if (status) {
+    l2o_trainer_free(self);
+    return l2o_fail(diag, status, "training: out of memory for %d threads of %zu unrolled steps", t.threads, s->unroll);
+  }
+  for (size_t i = 0; i < self->parameters; i++)
+    self->weights[i] = (double)model->parameters[i];
+  *out = self;
+  return L2O_OK;
+fail:
+  for (size_t i = 0; t.problems && i < s->batch + validation; i++)
+    l2o_problem_free(&t.problems[i]);
+  free(t.problems);
+  free(t.step_sizes);
+  return status;
+}
+
+void l2o_trainer_free(l2o_trainer *t) {
+  if (!t)
+    return;
+  for (size_t i = 0; i < t->settings.batch + t->settings.validation_instances; i++)
+    l2o_problem_free(&t->problems[i]);
+  free(t->problems);
+  free(t->step_sizes);
+  free(t->worker_block);
+  free(t);
+}
+
+/* Points a worker at an instance, at the start or where its last segment ended. */
+static l2o_status load(l2o_trainer *t, l2o_worker *w, const l2o_problem *problem, double step, const l2o_real *x,
+                       const l2o_real *state, size_t instance) {
+  l2o_iterate *it = &w->it;
+  it->problem = problem;
+  it->step = step;
+  l2o_rng_seed(&w->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
+  if (!x) {
+    l2o_status status = l2o_problem_start(problem, it->x);
+    return status ? status : l2o_iterate_init(it, t->solver);
+  }
+  l2o_status status = l2o_iterate_init(it, t->solver);
+  memcpy(it->x, x, t->n * sizeof *x);
+  memcpy(it->state, state, t->state_len * sizeof *state);
+  it->k = t->progress.position;
+  return status;
+}
+
+/* First failure in the order of the instances; what is not finite is reported as such, not as a failure. */
+static l2o_status first_failure(const l2o_status *statuses, size_t count, bool *finite) {
+  *finite = true;
+  for (size_t i = 0; i < count; i++)
+    if (statuses[i] && statuses[i] != L2O_ERR_NUMERIC)
+      return statuses[i];
+    else if (statuses[i])
+      *finite = false;
+  return L2O_OK;
+}
+
+/* Loss and gradient of the next segment of U steps into *loss and t->gradient; new iterates into next_x, next_state. */
+static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, size_t U, l2o_diag *diag) {
+  const l2o_train_settings *s = &t->settings;
+  const size_t batch = s->batch;
+  const double factor = s->reduction == L2O_REDUCTION_MEAN ? 1 / (double)batch : 1;
+  const bool fresh_start = t->progress.position == 0;
+#pragma omp parallel num_threads(t->threads)
+  {
+    l2o_worker *w = &t->workers[omp_get_thread_num()];
+#pragma omp for schedule(dynamic)
+    for (size_t b = 0; b < batch; b++) {
+      double *sum = t->sums + b * t->sum_len;
+      memset(sum, 0, t->sum_len * sizeof *sum);
+      l2o_status status =
+          load(t, w, &t->problems[b], t->step_sizes[b], fresh_start ? NULL : t->x + b * t->n, t->state + b * t->state_len, b);
+      t->losses[b] = 0;
+      if (!status)
+        status = l2o_unroll(w, &t->losses[b], sum, t->solver, s, U, factor);
+      memcpy(t->next_x + b * t->n, w->it.x, t->n * sizeof *t->next_x);
+      memcpy(t->next_state + b * t->state_len, w->it.state, t->state_len * sizeof *t->next_state);
+      t->statuses[b] = status;
+    }
+    /* partial sums in the order of the instances, so that the bits do not depend on the threads */
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < t->sum_len; i++) {
+      double total = 0;
+      for (size_t b = 0; b < batch; b++)
+        total += t->sums[b * t->sum_len + i];
+      t->sum[i] = total;
+    }
+  }
+  l2o_status status = first_failure(t->statuses, batch, finite);
+  if (status)
+    return l2o_fail(diag, status, "training step %zu: %s", t->progress.step, l2o_strerror(status));
+  *loss = 0;
+  for (size_t b = 0; b < batch; b++)
+    *loss += t->losses[b];
+  *loss *= factor;
+  if (*finite) {
+    t->model->type->gradient(t->model, t->gradient, t->sum);
+    *finite = isfinite(*loss) && l2o_all_finite_double(t->gradient, t->parameters);
+  } else {
+    *loss = (double)NAN;
+  }
+  return L2O_OK;
+}
+
+/* 2-norm of the gradient over the tensors that are learned; the others are set to zero on the way. */
+static double learned_norm(const l2o_trainer *t, double *gradient) {
+  double sum = 0;
+  for (size_t i = 0; i < t->model->tensor_count; i++) {
+    const l2o_model_tensor *tensor = &t->model->tensors[i];
+    for (size_t j = tensor->offset; j < tensor->offset + tensor->count; j++) {
+      if (!tensor->learned)
+        gradient[j] = 0;
+      sum += gradient[j] * gradient[j];
+    }
+  }
+  return sqrt(sum);
+}
+
+static size_t segment(const l2o_trainer *t) {
+  size_t left = t->settings.horizon - t->progress.position;
+  return left < t->settings.unroll ? left : t->settings.unroll;
+}
+
+l2o_status l2o_trainer_gradient(l2o_trainer *t, double *loss, double *gradient, l2o_diag *diag) {
+  bool finite;
+  l2o_status status = begin_round(t, diag);
+  if (!status)
+    status = forward_backward(t, loss, &finite, segment(t), diag);
+  if (status)
+    return status;
+  if (!finite)
+    return l2o_fail(diag, L2O_ERR_NUMERIC, "the loss or its gradient is not finite");
+  memcpy(gradient, t->gradient, t->parameters * sizeof *gradient);
+  return L2O_OK;
+}
+
+/* Makes the update; false if a weight would not be finite, and the weights are as before then. */
+static bool update(l2o_trainer *t, double rate) {
+  const l2o_train_settings *s = &t->settings;
+  memcpy(t->proposal, t->weights, t->parameters * sizeof *t->weights);
+  if (s->optimizer == L2O_OPTIMIZER_ADAM)
+    l2o_adam_update(t->proposal, t->moment1, t->moment2, t->gradient, s, rate, t->progress.updates + 1, t->parameters);
+  else
+    l2o_sgd_update(t->proposal, t->gradient, rate, t->parameters);
+  if (l2o_model_set_parameters(t->model, t->proposal, t->parameters))
+    return false;
+  memcpy(t->weights, t->proposal, t->parameters * sizeof *t->weights);
+  t->progress.updates++;
+  return true;
+}
+
+l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *diag) {
+  const l2o_train_settings *s = &t->settings;
+  l2o_progress *p = &t->progress;
+  const size_t U = segment(t);
+  double loss = (double)NAN, norm = (double)NAN, rate = l2o_schedule_rate(s, p->step);
+  bool accepted;
+  l2o_status status = begin_round(t, diag);
+  if (!status)
+    status = forward_backward(t, &loss, &accepted, U, diag);
+  if (status)
+    return status;
+  if (accepted) {
+    norm = learned_norm(t, t->gradient);
+    accepted = isfinite(norm);
+    if (accepted && s->clip_norm > 0 && norm > s->clip_norm)
+      for (size_t i = 0; i < t->parameters; i++)
+        t->gradient[i] *= s->clip_norm / norm;
+    accepted = accepted && update(t, rate);
+  }
+  p->step++;
+  p->position += U;
+  if (accepted && p->position < s->horizon) { /* the horizon goes on from here */
+    l2o_real *swap = t->x;
+    t->x = t->next_x, t->next_x = swap;
+    swap = t->state;
+    t->state = t->next_state, t->next_state = swap;
+  } else {
+    p->position = 0;
+    p->round++;
+  }
+  p->rejected_run = accepted ? 0 : p->rejected_run + 1;
+  p->rejected += !accepted;
+  if (record)
+    *record = (l2o_train_record){.step = p->step,
+                                 .loss = loss,
+                                 .learning_rate = rate,
+                                 .gradient_norm = norm,
+                                 .rejected = !accepted,
+                                 .rejected_total = p->rejected};
+  if (s->max_rejected && p->rejected_run >= s->max_rejected)
+    return l2o_fail(
+        diag, L2O_ERR_NUMERIC,
+        "training step %zu: loss or gradient was not finite %zu times in a row; try a smaller learning rate, clip_norm or "
+        "a shorter horizon",
+        p->step, p->rejected_run);
+  return L2O_OK;
+}
+
+l2o_status l2o_trainer_validate(l2o_trainer *t, double *objective, l2o_diag *diag) {
+  const size_t count = t->settings.validation_instances;
+  if (!count)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "there are no validation instances");
+#pragma omp parallel for schedule(dynamic) num_threads(t->threads)
+  for (size_t i = 0; i < count; i++) {
+    l2o_worker *w = &t->workers[omp_get_thread_num()];
+    l2o_iterate *it = &w->it;
+    l2o_stop stop = L2O_STOP_NONE;
+    l2o_status status = load(t, w, &t->validation[i], t->validation_steps[i], NULL, NULL, i);
+    for (size_t k = 0; k < t->settings.horizon && !status; k++) {
+      it->moved = false;
+      status = t->solver->step(it, NULL, &stop);
+      it->k++;
+      if (!it->moved)
+        l2o_iterate_moved(it);
+    }
+    if (!status)
+      status = l2o_iterate_gradient(it);
+    t->losses[i] = it->f;
+    t->statuses[i] = status;
+  }
+  bool finite;
+  l2o_status status = first_failure(t->statuses, count, &finite);
+  if (status)
+    return l2o_fail(diag, status, "validation: %s", l2o_strerror(status));
+  *objective = 0;
+  for (size_t i = 0; i < count; i++)
+    *objective += t->losses[i] / (double)count;
+  if (!finite)
+    *objective = HUGE_VAL;
+  return L2O_OK;
+}
+
+bool l2o_trainer_keep_best(l2o_trainer *t, double objective) {
+  if (!(objective < t->progress.best))
+    return false;
+  t->progress.best = objective;
+  memcpy(t->best, t->weights, t->parameters * sizeof *t->best);
+  return true;
+}
+
+l2o_status l2o_trainer_use_best(l2o_trainer *t) {
+  if (t->progress.best == HUGE_VAL)
+    return L2O_ERR_NOTSUP;
+  return l2o_model_set_parameters(t->model, t->best, t->parameters);
+}
+
+size_t l2o_trainer_steps_done(const l2o_trainer *t) {
+  return t->progress.step;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What trainer.c and checkpoint.c share. */
+#ifndef L2O_LEARN_TRAINER_H
+#define L2O_LEARN_TRAINER_H
+#include "learn/unroll.h"
+#include <l2o/train.h>
+
+/* What the next training step depends on, besides weights and moments. */
+typedef struct l2o_progress {
+  size_t step;     /* training steps done */
+  size_t updates;  /* of these, updates made (Adam's t) */
+  size_t round;    /* horizons begun before the present one */
+  size_t position; /* iterations done in the present horizon */
+  size_t rejected, rejected_run;
+  double best; /* smallest validation objective noted; infinity: none */
+} l2o_progress;
+
+struct l2o_trainer {
+  l2o_model *model;
+  const l2o_solver *solver;
+  const l2o_family *family;
+  l2o_train_settings settings;
+  double options[L2O_OPTIONS_MAX];
+  size_t n, parameters, state_len, sum_len, rows; /* rows: instances of a file that are trained on; 0: unlimited */
+  int threads;
+  l2o_progress progress;
+  size_t sampled_round; /* the round whose instances are in `problems`; SIZE_MAX: none */
+  l2o_problem *problems, *validation;
+  double *step_sizes, *validation_steps;                            /* base step of each instance */
+  double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
+  l2o_real *x, *state, *next_x, *next_state;                        /* (batch, n) and (batch, state_len) */
+  double *sums, *sum, *losses;                                      /* (batch, sum_len), (sum_len), (batch) */
+  l2o_status *statuses;                                             /* (max(batch, validation)) */
+  l2o_worker *workers;                                              /* (threads) */
+  void *worker_block;
+};
+#endif

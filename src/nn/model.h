@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a kind of model brings along, and how the trainer sees it. */
+#ifndef L2O_NN_MODEL_H
+#define L2O_NN_MODEL_H
+#include "core/options.h"
+#include <l2o/model.h>
+
+enum { L2O_MODEL_TENSORS_MAX = 32 };
+
+typedef struct l2o_model_type {
+  l2o_model_kind kind; /* first: the public part */
+  /* Names, shapes and learned flags of the tensors; offsets and counts are filled in by the caller. Returns how many, 0 when a size
+   * overflows. */
+  size_t (*describe)(l2o_model_tensor *tensors, const double *options);
+  l2o_status (*initialise)(l2o_model *model, uint64_t seed);
+  /* Bytes of lookup tables, and rebuilding them from the parameters (no allocation). */
+  size_t (*table_bytes)(const l2o_model *model);
+  void (*commit)(l2o_model *model);
+  /* Doubles in which one instance's vector-Jacobian products are summed, and the gradient (flat, tensor order) from that sum. Sums
+   * of several instances may be added before. */
+  size_t (*sum_len)(const l2o_model *model);
+  void (*gradient)(const l2o_model *model, double *gradient, const double *sum);
+  /* Factor of 1/L in the rule's base step. */
+  double (*step_scale)(const l2o_model *model);
+} l2o_model_type;
+
+struct l2o_model {
+  const l2o_model_type *type;
+  double options[L2O_OPTIONS_MAX];
+  char spec[L2O_SPEC_MAX];
+  l2o_model_tensor tensors[L2O_MODEL_TENSORS_MAX];
+  size_t tensor_count, parameter_count;
+  l2o_real *parameters; /* block of its own */
+  void *table;          /* block of its own; written by commit() only */
+};
+
+extern const l2o_model_type l2o_model_type_math_l2o_gd;
+
+/* Flat parameters of tensor i. */
+static inline l2o_real *l2o_model_values(const l2o_model *model, size_t i) {
+  return model->parameters + model->tensors[i].offset;
+}
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Building an l2o_iterate: shared by the driver (run.c) and the trainer. */
+#ifndef L2O_SOLVE_ITERATE_H
+#define L2O_SOLVE_ITERATE_H
+#include "core/arena.h"
+#include "core/options.h"
+#include <l2o/solver.h>
+
+/* Does the rule find what it needs? A sentence if not. */
+l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_diag *diag);
+/* Gives it->x, g, state, scratch and work their room; it->problem, model, options and n are set before. `hessian`: work is large
+ * enough for Hessian-vector products too. */
+void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena);
+/* it->step: the rule's option `step`, or step_scale / L. */
+l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag);
+/* State for a start at it->x. */
+l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver);
+/* Objective and gradient at it->x without counting, for the record. */
+l2o_status l2o_iterate_peek(l2o_iterate *it);
+/* Seconds of a monotonic clock. */
+double l2o_seconds(void);
+/* Index of an option of the solver by name, -1 if it has none of that name. */
+int l2o_solver_option(const l2o_solver *solver, const char *name);
+#endif

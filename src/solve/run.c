@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The driver: one rule at work on one problem, with the guard of learned rules.
+ *
+ * guard=descent. From x the learned rule proposes x+, the classical rule it grew from x_c. x+ is taken only if
+ *     f(x+) <= f(x) - s (f(x) - f(x_c)),  s = 1/2,
+ * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. One extra value a step.
+ *
+ * guard=shadow. The classical rule also runs beside it from the same start, and the better of the two points is reported: never
+ * worse than the classical rule at the same iteration. One extra gradient a step. */
+#include "core/diag.h"
+#include "core/linalg.h"
+#include "nn/model.h"
+#include "solve/iterate.h"
+#include "solve/trace.h"
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum guard { GUARD_OFF, GUARD_DESCENT, GUARD_SHADOW };
+static const double GUARD_SHARE = 0.5;
+
+struct l2o_run {
+  const l2o_solver *solver, *classical; /* classical: with a guard only */
+  l2o_settings settings;
+  double options[L2O_OPTIONS_MAX], classical_options[L2O_OPTIONS_MAX];
+  l2o_iterate it, other; /* other: the classical rule beside it */
+  l2o_rng rng;
+  l2o_real *previous;      /* (n) where the last step started: objective and gradient are finite there */
+  l2o_real *before;        /* (n) where the step being made starts; becomes `previous` when it succeeds */
+  const l2o_iterate *best; /* the iterate that is reported: `it`, or `other` while the shadow is ahead */
+  enum guard guard;
+  size_t instance, fallbacks;
+  double seconds;
+  bool started;
+};
+
+void l2o_settings_init(l2o_settings *settings, size_t struct_size) {
+  l2o_settings defaults = {.struct_size = struct_size, .iterations = 1000, .objective_target = -HUGE_VAL};
+  memset(settings, 0, struct_size);
+  memcpy(settings, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+/* The caller's settings, which may be of an older and shorter layout. */
+static l2o_settings complete(const l2o_settings *settings) {
+  l2o_settings all;
+  l2o_settings_init(&all, sizeof all);
+  if (settings && settings->struct_size)
+    memcpy(&all, settings, settings->struct_size < sizeof all ? settings->struct_size : sizeof all);
+  all.struct_size = sizeof all;
+  return all;
+}
+
+static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
+  l2o_run *self = l2o_take(arena, 1, sizeof *self);
+  l2o_iterate_layout(&run->it, run->solver, false, arena);
+  L2O_TAKE(arena, run->previous, run->it.n);
+  L2O_TAKE(arena, run->before, run->it.n);
+  if (run->classical)
+    l2o_iterate_layout(&run->other, run->classical, false, arena);
+  return self;
+}
+
+l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
+                       const l2o_settings *settings, l2o_diag *diag) {
+  *out = NULL;
+  l2o_run run = {.solver = solver, .settings = complete(settings), .guard = GUARD_OFF};
+  l2o_status status = l2o_iterate_check(solver, model, problem, diag);
+  if (!status)
+    status = l2o_options_parse(solver->options, run.options, solver->name, run.settings.options, diag);
+  if (status)
+    return status;
+  int guard = l2o_solver_option(solver, "guard");
+  if (guard >= 0 && (run.guard = (enum guard)run.options[guard]) != GUARD_OFF) {
+    run.classical = l2o_solver_find(solver->classical, diag);
+    if (!run.classical)
+      return L2O_ERR_NOTSUP;
+    l2o_options_parse(run.classical->options, run.classical_options, run.classical->name, NULL, NULL);
+  }
+  run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};
+  if ((status = l2o_iterate_base_step(&run.it, solver, diag)))
+    return status;
+  run.other = (l2o_iterate){.problem = problem, .options = run.classical_options, .n = problem->n, .step = run.it.step};
+  l2o_arena arena = {0};
+  layout(&run, &arena);
+  if (!l2o_arena_new(&arena))
+    return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory for n = %zu", solver->name, problem->n);
+  l2o_run *self = layout(&run, &arena);
+  *self = run;
+  self->it.options = self->options;
+  self->other.options = self->classical_options;
+  self->it.rng = self->other.rng = &self->rng;
+  self->best = &self->it;
+  *out = self;
+  return L2O_OK;
+}
+
+void l2o_run_free(l2o_run *run) {
+  if (run && run->started && run->solver->done)
+    run->solver->done(&run->it);
+  free(run);
+}
+
+l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
+  l2o_iterate *it = &run->it;
+  if (run->started && run->solver->done)
+    run->solver->done(it);
+  run->started = false;
+  run->seconds = 0;
+  run->fallbacks = 0;
+  run->best = it;
+  l2o_status status = L2O_OK;
+  if (x0)
+    memcpy(it->x, x0, it->n * sizeof *x0);
+  else
+    status = l2o_problem_start(it->problem, it->x);
+  if (status)
+    return status;
+  if (!l2o_all_finite(it->x, it->n))
+    return L2O_ERR_NUMERIC;
+  memcpy(run->previous, it->x, it->n * sizeof *it->x);
+  l2o_rng_seed(&run->rng, run->settings.seed, 0, run->instance);
+  if (run->classical) {
+    memcpy(run->other.x, it->x, it->n * sizeof *it->x);
+    status = l2o_iterate_init(&run->other, run->classical);
+  }
+  if (!status)
+    status = l2o_iterate_init(it, run->solver);
+  run->started = status == L2O_OK;
+  return status;
+}
+
+/* Takes the classical point instead of the learned one. */
+static void fall_back(l2o_run *run) {
+  memcpy(run->it.x, run->other.x, run->it.n * sizeof *run->it.x);
+  l2o_iterate_moved(&run->it);
+  run->fallbacks++;
+}
+
+static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
+  l2o_iterate *it = &run->it, *other = &run->other;
+  l2o_stop ignored = L2O_STOP_NONE;
+  double f_classical;
+  l2o_status status = l2o_iterate_gradient(it);
+  if (status)
+    return status;
+  const double f = it->f;
+  memcpy(other->x, it->x, it->n * sizeof *it->x);
+  memcpy(other->g, it->g, it->n * sizeof *it->g);
+  other->f = f;
+  other->has_gradient = true;
+  status = run->classical->step(other, NULL, &ignored);
+  other->k++;
+  if (!status)
+    status = l2o_iterate_value_at(it, &f_classical, other->x);
+  if (!status)
+    status = run->solver->step(it, NULL, stop);
+  if (status)
+    return status;
+  l2o_iterate_moved(it);
+  status = l2o_all_finite(it->x, it->n) ? l2o_iterate_gradient(it) : L2O_ERR_NUMERIC;
+  if (status == L2O_OK && it->f <= f - GUARD_SHARE * (f - f_classical))
+    return L2O_OK;
+  if (status != L2O_OK && status != L2O_ERR_NUMERIC)
+    return status;
+  fall_back(run);
+  return L2O_OK;
+}
+
+static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
+  l2o_iterate *it = &run->it, *other = &run->other;
+  l2o_stop ignored = L2O_STOP_NONE;
+  l2o_status status = run->classical->step(other, NULL, &ignored);
+  other->k++;
+  other->has_gradient = other->pending = false;
+  if (status)
+    return status;
+  status = run->solver->step(it, NULL, stop);
+  if (!it->moved)
+    l2o_iterate_moved(it);
+  if (status && status != L2O_ERR_NUMERIC)
+    return status;
+  if (!status && l2o_all_finite(it->x, it->n))
+    status = l2o_iterate_peek(it);
+  else
+    status = L2O_ERR_NUMERIC;
+  if (status == L2O_ERR_NUMERIC || !isfinite(it->f)) { /* the learned run broke down: it goes on from the classical point */
+    fall_back(run);
+    status = l2o_iterate_peek(it);
+  }
+  if (!status)
+    status = l2o_iterate_peek(other);
+  run->best = other->f < it->f ? other : it;
+  return status;
+}
+
+/* Goes back to the last point with finite objective and gradient. */
+static void restore(l2o_run *run) {
+  memcpy(run->it.x, run->previous, run->it.n * sizeof *run->previous);
+  run->it.has_gradient = run->it.pending = false;
+  run->best = &run->it;
+}
+
+l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop) {
+  l2o_iterate *it = &run->it;
+  *stop = L2O_STOP_NONE;
+  memcpy(run->before, it->x, it->n * sizeof *it->x);
+  it->moved = false;
+  it->claimed_seconds = run->other.claimed_seconds = 0;
+  double begin = l2o_seconds();
+  l2o_status status = run->guard == GUARD_OFF       ? run->solver->step(it, NULL, stop)
+                      : run->guard == GUARD_DESCENT ? step_descent(run, stop)
+                                                    : step_shadow(run, stop);
+  run->seconds += l2o_seconds() - begin + it->claimed_seconds + run->other.claimed_seconds;
+  if (!it->moved)
+    it->has_gradient = it->pending = false;
+  if (status == L2O_OK) {
+    l2o_real *swap = run->previous;
+    run->previous = run->before;
+    run->before = swap;
+    it->k++;
+    if (l2o_all_finite(it->x, it->n))
+      return L2O_OK;
+    status = L2O_ERR_NUMERIC;
+  }
+  restore(run);
+  if (status != L2O_ERR_NUMERIC)
+    return status;
+  *stop = L2O_STOP_DIVERGED;
+  return L2O_OK;
+}
+
+const l2o_real *l2o_run_x(const l2o_run *run) {
+  return run->best->x;
+}
+
+l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
+  l2o_iterate *it = &run->it;
+  l2o_status status = run->best == it ? l2o_iterate_peek(it) : L2O_OK;
+  *record = (l2o_record){
+      .iteration = it->k,
+      .objective = run->best->f,
+      .gradient_norm = l2o_problem_has_gradient(it->problem) ? l2o_norm(run->best->g, it->n) : (double)NAN,
+      .value_calls = it->value_calls + run->other.value_calls,
+      .gradient_calls = it->gradient_calls + run->other.gradient_calls,
+      .fallbacks = run->fallbacks,
+      .seconds = run->seconds,
+  };
+  return status;
+}
+
+/* Is the record of a point that a caller may keep? Where the problem has a gradient it must be finite too. */
+static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
+  return isfinite(r->objective) && (isfinite(r->gradient_norm) || !l2o_problem_has_gradient(p));
+}
+
+/* The stop reason that the settings find in a record. */
+static l2o_stop judge(const l2o_run *run, const l2o_record *record) {
+  const l2o_settings *s = &run->settings;
+  size_t calls = record->value_calls > record->gradient_calls ? record->value_calls : record->gradient_calls;
+  if (s->gradient_tolerance > 0 && record->gradient_norm <= s->gradient_tolerance)
+    return L2O_STOP_GRADIENT;
+  if (record->objective <= s->objective_target)
+    return L2O_STOP_TARGET;
+  if (record->iteration >= s->iterations)
+    return L2O_STOP_ITERATIONS;
+  if (s->calls && calls >= s->calls)
+    return L2O_STOP_CALLS;
+  if (s->seconds > 0 && record->seconds >= s->seconds)
+    return L2O_STOP_SECONDS;
+  return L2O_STOP_NONE;
+}
+
+/* The whole run from x, which ends at the last good point. */
+static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_trace *trace) {
+  const l2o_settings *s = &run->settings;
+  const l2o_iterate *it = &run->it;
+  const size_t n = it->n;
+  l2o_record record = {0};
+  l2o_stop stop = L2O_STOP_NONE;
+  if (trace)
+    l2o_trace_clear(trace);
+  l2o_status status = l2o_run_start(run, x);
+  /* Nobody looks at the points on the way: then none of them is evaluated for a record. */
+  const bool watched = trace || s->callback || s->gradient_tolerance > 0 || s->objective_target > -HUGE_VAL;
+  while (!status) {
+    if (watched || stop || it->k >= s->iterations) {
+      status = l2o_run_record(run, &record);
+      if (status)
+        break;
+      if (!is_finite_record(&record, it->problem)) { /* noticed only now: the point before is the last good one */
+        bool first = it->k == 0;
+        restore(run);
+        stop = L2O_STOP_DIVERGED;
+        status = first ? L2O_OK : l2o_run_record(run, &record);
+        break;
+      }
+      if (trace && stop != L2O_STOP_DIVERGED) /* a diverged run has put back a point that is on record already */
+        l2o_trace_add(trace, &record, l2o_run_x(run), n);
+      if (!stop && s->callback && s->callback(s->context, &record, l2o_run_x(run), run->instance))
+        stop = L2O_STOP_USER;
+    } else {
+      record.iteration = it->k;
+      record.value_calls = it->value_calls + run->other.value_calls;
+      record.gradient_calls = it->gradient_calls + run->other.gradient_calls;
+      record.seconds = run->seconds;
+      record.objective = record.gradient_norm = HUGE_VAL;
+    }
+    if (stop)
+      break;
+    stop = judge(run, &record);
+    if (stop && (watched || it->k >= s->iterations))
+      break;
+    if (stop) /* the point has not been looked at yet: once more round, to record it */
+      continue;
+    status = l2o_run_step(run, &stop);
+  }
+  if (run->started)
+    memcpy(x, l2o_run_x(run), n * sizeof *x);
+  if (result)
+    *result = (l2o_result){.status = status, .stop = stop, .last = record};
+  return status;
+}
+
+static l2o_status explain(const l2o_run *run, l2o_status status, l2o_diag *diag) {
+  const char *rule = run->solver->name, *problem = l2o_problem_name(run->it.problem);
+  if (status == L2O_ERR_CALLBACK)
+    return l2o_fail(diag, status, "%s: an operation of problem '%s' reported a failure at iteration %zu", rule, problem, run->it.k);
+  if (status == L2O_ERR_NUMERIC)
+    return l2o_fail(diag, status, "%s: the start of problem '%s' is not finite", rule, problem);
+  return status ? l2o_fail(diag, status, "%s on problem '%s': %s", rule, problem, l2o_strerror(status)) : status;
+}
+
+static l2o_status solve_one(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
+                            l2o_result *result, const l2o_settings *settings, size_t instance, l2o_trace *trace, l2o_diag *diag) {
+  l2o_run *run;
+  l2o_status status = l2o_run_new(&run, solver, model, problem, settings, diag);
+  if (status) {
+    if (result)
+      *result = (l2o_result){.status = status};
+    return status;
+  }
+  run->instance = instance;
+  status = explain(run, minimize(run, x, result, trace), diag);
+  l2o_run_free(run);
+  return status;
+}
+
+l2o_status l2o_minimize(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
+                        l2o_result *result, const l2o_settings *settings, l2o_diag *diag) {
+  l2o_settings all = complete(settings);
+  return solve_one(solver, model, problem, x, result, &all, 0, all.traces ? all.traces[0] : NULL, diag);
+}
+
+l2o_status l2o_solve_many(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problems, size_t count, l2o_real *x,
+                          l2o_result *results, const l2o_settings *settings, l2o_diag *diag) {
+  const l2o_settings all = complete(settings);
+  l2o_status first_status = L2O_OK;
+  size_t first = count, *offset = malloc((count + 1) * sizeof *offset);
+  l2o_diag first_diag = {""};
+  if (!offset)
+    return l2o_fail(diag, L2O_ERR_NOMEM, "out of memory for %zu problems", count);
+  offset[0] = 0;
+  for (size_t i = 0; i < count; i++)
+    offset[i + 1] = offset[i] + problems[i].n;
+  int threads = all.threads > 0 ? all.threads : omp_get_max_threads();
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+  for (size_t i = 0; i < count; i++) {
+    l2o_diag inner = {""};
+    l2o_status status = solve_one(solver, model, &problems[i], x + offset[i], results ? &results[i] : NULL, &all, i,
+                                  all.traces ? all.traces[i] : NULL, &inner);
+    if (status) {
+#pragma omp critical(l2o_solve_many)
+      if (i < first) {
+        first = i;
+        first_status = status;
+        first_diag = inner;
+      }
+    }
+  }
+  free(offset);
+  if (first_status)
+    l2o_fail(diag, first_status, "problem %zu: %.360s", first, first_diag.text);
+  return first_status;
+}
