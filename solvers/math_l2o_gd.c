@@ -6,11 +6,7 @@
 #include "solvers.h"
 #include <string.h>
 
-static const l2o_option options[] = {
-    {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "base step; 0: the model's step_scale / L of the problem"},
-    {"guard", L2O_OPTION_CHOICE, 0, 0, 0, "off|descent|shadow", "fall back on gd; see the guide on guards for what each promises"},
-    {0},
-};
+static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("gd"), {0}};
 
 /* scratch: p (n), raw (n), and for the backward pass dp (n), dg (n), hv (n) */
 static size_t scratch_len(const l2o_iterate *it) {

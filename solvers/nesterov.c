@@ -37,7 +37,7 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   }
   if (status)
     return status;
-  const l2o_real s = (l2o_real)it->step, next = (1 + r_sqrt(1 + 4 * *t * *t)) / 2, momentum = (*t - 1) / next;
+  const l2o_real s = (l2o_real)it->step, next = L2O_NESTEROV_NEXT(*t), momentum = (*t - 1) / next;
   for (size_t i = 0; i < n; i++) {
     l2o_real x = y[i] - s * g[i];
     y[i] = x + momentum * (x - it->x[i]);

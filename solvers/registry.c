@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Every solver: a new one adds its line here and to solvers.h. */
-static const l2o_solver *const list[] = {&l2o_gd, &l2o_nesterov, &l2o_adam, &l2o_math_l2o_gd, NULL};
+static const l2o_solver *const list[] = {&l2o_gd, &l2o_nesterov, &l2o_adam, &l2o_math_l2o_gd, &l2o_math_l2o_nesterov, NULL};
 
 const l2o_solver *const *l2o_solver_list(void) {
   return list;

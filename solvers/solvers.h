@@ -8,6 +8,17 @@ extern const l2o_solver l2o_gd;
 extern const l2o_solver l2o_nesterov;
 extern const l2o_solver l2o_adam;
 extern const l2o_solver l2o_math_l2o_gd;
+extern const l2o_solver l2o_math_l2o_nesterov;
+
+/* Options of every learned rule with a base step. */
+#define L2O_LEARNED_STEP_OPTIONS(classical)                                                                                        \
+  {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "base step; 0: the model's step_scale / L of the problem"}, {                        \
+    "guard", L2O_OPTION_CHOICE, 0, 0, 0, "off|descent|shadow",                                                                     \
+        "fall back on " classical "; docs/guides/guard.md tells what each promises"                                                \
+  }
+
+/* t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2, the sequence behind Nesterov's momentum (t_k - 1) / t_{k+1} */
+#define L2O_NESTEROV_NEXT(t) ((1 + r_sqrt(1 + 4 * (t) * (t))) / 2)
 
 /* Options that every rule with a base step has, first in its table. */
 #define L2O_STEP_OPTIONS                                                                                                           \

@@ -101,18 +101,39 @@ l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, s
   return status;
 }
 
+static void to_column_major(double *out, const double *A, size_t m, size_t n) {
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++)
+      out[j * m + i] = A[i * n + j];
+}
+
+/* By QR (m >= n) or LQ (m < n); *regular tells whether the triangle's condition number says that A has full rank. */
+static l2o_status full_rank_least_squares(double *copy, double *b, bool *regular, size_t m, size_t n, size_t longer) {
+  lapack_int rows = (lapack_int)m, columns = (lapack_int)n;
+  lapack_int info = LAPACKE_dgels(LAPACK_COL_MAJOR, 'N', rows, columns, 1, copy, rows, b, (lapack_int)longer);
+  double reciprocal = 0;
+  if (info == 0)
+    info = LAPACKE_dtrcon(LAPACK_COL_MAJOR, '1', m < n ? 'L' : 'U', 'N', m < n ? rows : columns, copy, rows, &reciprocal);
+  *regular = info == 0 && reciprocal > 1e-12;
+  return info > 0 ? L2O_OK : from_lapack(info); /* > 0: a zero on the diagonal, that is, not regular */
+}
+
 l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n) {
   size_t longer = m > n ? m : n, shorter = m < n ? m : n;
   double *copy = allocate(m * n), *b = allocate(longer), *singular = allocate(shorter);
   l2o_status status = L2O_ERR_NOMEM;
   if (copy && b && singular) {
-    lapack_int rank;
-    for (size_t i = 0; i < m; i++) /* to column-major */
-      for (size_t j = 0; j < n; j++)
-        copy[j * m + i] = A[i * n + j];
+    bool regular;
+    to_column_major(copy, A, m, n);
     memcpy(b, y, m * sizeof *b);
-    status = from_lapack(LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
-                                        (lapack_int)longer, singular, -1, &rank));
+    status = full_rank_least_squares(copy, b, &regular, m, n, longer);
+    if (!status && !regular) { /* ten times the work, but right for any rank */
+      lapack_int rank;
+      to_column_major(copy, A, m, n);
+      memcpy(b, y, m * sizeof *b);
+      status = from_lapack(LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
+                                          (lapack_int)longer, singular, -1, &rank));
+    }
     if (!status) {
       double sum = 0;
       for (size_t i = 0; i < m; i++) {
@@ -151,9 +172,7 @@ l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
   double *column_major = allocate(m * n), *tau = allocate(n), *sign = allocate(n);
   l2o_status status = L2O_ERR_NOMEM;
   if (column_major && tau && sign) {
-    for (size_t i = 0; i < m; i++)
-      for (size_t j = 0; j < n; j++)
-        column_major[j * m + i] = A[i * n + j];
+    to_column_major(column_major, A, m, n);
     status = from_lapack(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau));
     for (size_t j = 0; j < n; j++)
       sign[j] = column_major[j * m + j] < 0 ? -1 : 1;

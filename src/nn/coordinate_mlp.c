@@ -387,15 +387,14 @@ static l2o_status initialise(l2o_model *m, uint64_t seed) {
   return status;
 }
 
-const l2o_model_type l2o_model_type_math_l2o_gd = {
-    .kind = {.name = "math-l2o-gd",
-             .meaning = "coordinate-wise network F -> F -> H -> 1 for step factors (arXiv 2501.18092)",
-             .options = options},
-    .describe = describe,
-    .initialise = initialise,
-    .table_bytes = table_bytes,
-    .commit = commit,
-    .sum_len = sum_len,
-    .gradient = gradient,
-    .step_scale = step_scale,
-};
+/* One network, a kind for each rule that it is trained for: a model file says by its kind which rule reads it. */
+#define COORDINATE_MLP(rule, text)                                                                                                 \
+  {                                                                                                                                \
+    .kind = {.name = rule, .meaning = text, .options = options}, .describe = describe, .initialise = initialise,                   \
+    .table_bytes = table_bytes, .commit = commit, .sum_len = sum_len, .gradient = gradient, .step_scale = step_scale,              \
+  }
+
+const l2o_model_type l2o_model_type_math_l2o_gd =
+    COORDINATE_MLP("math-l2o-gd", "coordinate-wise network F -> F -> H -> 1 for the step factors of gradient descent");
+const l2o_model_type l2o_model_type_math_l2o_nesterov =
+    COORDINATE_MLP("math-l2o-nesterov", "the same network for the step factors of Nesterov's method");

@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* Every kind of model: a new one adds its line here. */
-static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd, NULL};
-static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind, NULL};
+static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd, &l2o_model_type_math_l2o_nesterov, NULL};
+static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind, &l2o_model_type_math_l2o_nesterov.kind, NULL};
 
 /* Version of what stands in a model file's metadata; a newer library reads every older one. */
 static const char FORMAT_VERSION[] = "1";
@@ -29,8 +29,8 @@ static const l2o_model_type *find_type(const char *name, l2o_diag *diag) {
     if (strcmp(types[i]->kind.name, name) == 0)
       return types[i];
   const char *near = l2o_nearest(name, kind_name, NULL);
-  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name, near ? "; did you mean '" : "; known: math-l2o-gd",
-           near ? near : "", near ? "'?" : "");
+  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name,
+           near ? "; did you mean '" : "; known: math-l2o-gd, math-l2o-nesterov", near ? near : "", near ? "'?" : "");
   return NULL;
 }
 

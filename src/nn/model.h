@@ -35,6 +35,7 @@ struct l2o_model {
 };
 
 extern const l2o_model_type l2o_model_type_math_l2o_gd;
+extern const l2o_model_type l2o_model_type_math_l2o_nesterov;
 
 /* Flat parameters of tensor i. */
 static inline l2o_real *l2o_model_values(const l2o_model *model, size_t i) {

@@ -3,7 +3,8 @@
  *
  * guard=descent. From x the learned rule proposes x+, the classical rule it grew from x_c. x+ is taken only if
  *     f(x+) <= f(x) - s (f(x) - f(x_c)),  s = 1/2,
- * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. One extra value a step.
+ * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. One extra value a step, and a
+ * gradient at each fallback. For classical rules without memory.
  *
  * guard=shadow. The classical rule also runs beside it from the same start, and the better of the two points is reported: never
  * worse than the classical rule at the same iteration. One extra gradient a step. */
@@ -75,6 +76,9 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     run.classical = l2o_solver_find(solver->classical, diag);
     if (!run.classical)
       return L2O_ERR_NOTSUP;
+    if (run.guard == GUARD_DESCENT && run.classical->state_len) /* its point from x depends on more than x */
+      return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: guard=descent needs a classical rule without memory, %s has one; use guard=shadow",
+                      solver->name, run.classical->name);
     l2o_options_parse(run.classical->options, run.classical_options, run.classical->name, NULL, NULL);
   }
   run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};

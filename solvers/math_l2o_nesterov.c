@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Nesterov's method with learned coordinate-wise step factors: the network of Math-L2O GD (arXiv 2501.18092), momentum as in
+ * nesterov.c:
+ *   p_k = network(grad f(y_k), y_k),   x_{k+1} = y_k - s p_k o grad f(y_k),
+ *   y_{k+1} = x_{k+1} + b_k (x_{k+1} - x_k),   b_k = (t_k - 1) / t_{k+1},   y_0 = x_0.
+ * docs/derivations/math_l2o_gd.md derives the backward pass. */
+#include "core/real.h"
+#include "nn/coordinate_mlp.h"
+#include "solvers.h"
+#include <string.h>
+
+static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("nesterov"), {0}};
+
+/* state: y (n), t (1) */
+static size_t state_len(const l2o_iterate *it) {
+  return it->n + 1;
+}
+/* scratch: g (n), p (n), raw (n); backward: dp (n), dg (n), hv (n), dy (n) */
+static size_t scratch_len(const l2o_iterate *it) {
+  return 7 * it->n;
+}
+/* tape of a step: y (n), g (n), raw (n), p (n), b (1) */
+static size_t tape_len(const l2o_iterate *it) {
+  return 4 * it->n + 1;
+}
+
+static l2o_status init(l2o_iterate *it) {
+  memcpy(it->state, it->x, it->n * sizeof *it->x);
+  it->state[it->n] = 1;
+  return L2O_OK;
+}
+
+static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  (void)stop;
+  const size_t n = it->n;
+  l2o_real *y = it->state, *t = it->state + n, *g = tape ? tape + n : it->scratch;
+  l2o_real *raw = tape ? tape + 2 * n : it->scratch + 2 * n, *p = tape ? tape + 3 * n : it->scratch + n;
+  double f;
+  l2o_status status = l2o_iterate_gradient_at(it, &f, g, y);
+  if (status)
+    return status;
+  l2o_coordinate_mlp_forward(it->model, p, raw, g, y, n);
+  const l2o_real s = (l2o_real)it->step, next = L2O_NESTEROV_NEXT(*t), momentum = (*t - 1) / next;
+  if (tape) {
+    memcpy(tape, y, n * sizeof *tape);
+    tape[4 * n] = momentum;
+  }
+  for (size_t i = 0; i < n; i++) {
+    l2o_real x = y[i] - s * p[i] * g[i];
+    y[i] = x + momentum * (x - it->x[i]);
+    it->x[i] = x;
+  }
+  *t = next;
+  return L2O_OK;
+}
+
+/* dx, dy in: derivatives with respect to x_{k+1}, y_{k+1}; out: to x_k, y_k. t depends on nothing. */
+static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, double *dsum, const l2o_real *tape,
+                           l2o_stop_gradient mode) {
+  const size_t n = it->n;
+  const l2o_real *y = tape, *g = tape + n, *raw = tape + 2 * n, *p = tape + 3 * n, momentum = tape[4 * n], s = (l2o_real)it->step;
+  l2o_real *dp = it->scratch, *dg = dp + n, *hv = dg + n, *dy = dstate;
+  for (size_t i = 0; i < n; i++) {
+    /* y1 = x1 + b (x1 - x):  dx1 += (1 + b) dy1,  dx = -b dy1 */
+    l2o_real dx1 = dx[i] + (1 + momentum) * dy[i];
+    dx[i] = -momentum * dy[i];
+    /* x1 = y - s p o g:  dp = -s g o dx1,  dg = -s p o dx1,  dy = dx1 */
+    dp[i] = -s * g[i] * dx1;
+    dg[i] = -s * p[i] * dx1;
+    dy[i] = dx1;
+  }
+  bool whole = mode == L2O_STOP_GRADIENT_NONE;
+  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dy : NULL, dp, dp, raw, g, y, n);
+  l2o_status status = l2o_problem_hessian_vector(it->problem, hv, y, dg, it->work); /* g = grad f(y):  dy += H dg */
+  for (size_t i = 0; i < n; i++)
+    dy[i] += hv[i];
+  return status;
+}
+
+const l2o_solver l2o_math_l2o_nesterov = {
+    .struct_size = sizeof l2o_math_l2o_nesterov,
+    .name = "math-l2o-nesterov",
+    .meaning = "Nesterov's method with learned coordinate-wise step factors",
+    .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_STEP | L2O_NEEDS_MODEL,
+    .options = options,
+    .state_len = state_len,
+    .scratch_len = scratch_len,
+    .init = init,
+    .step = step,
+    .model_kind = "math-l2o-nesterov",
+    .classical = "nesterov",
+    .tape_len = tape_len,
+    .step_vjp = step_vjp,
+};
