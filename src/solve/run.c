@@ -134,11 +134,12 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   return status;
 }
 
-/* Takes the classical point instead of the learned one. */
-static void fall_back(l2o_run *run) {
+/* Takes the classical point instead of the learned one; the learned rule starts afresh from there. */
+static l2o_status fall_back(l2o_run *run) {
   memcpy(run->it.x, run->other.x, run->it.n * sizeof *run->it.x);
   l2o_iterate_moved(&run->it);
   run->fallbacks++;
+  return run->solver->init ? run->solver->init(&run->it) : L2O_OK;
 }
 
 static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
@@ -167,8 +168,7 @@ static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
     return L2O_OK;
   if (status != L2O_OK && status != L2O_ERR_NUMERIC)
     return status;
-  fall_back(run);
-  return L2O_OK;
+  return fall_back(run);
 }
 
 static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
@@ -189,8 +189,9 @@ static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
   else
     status = L2O_ERR_NUMERIC;
   if (status == L2O_ERR_NUMERIC || !isfinite(it->f)) { /* the learned run broke down: it goes on from the classical point */
-    fall_back(run);
-    status = l2o_iterate_peek(it);
+    status = fall_back(run);
+    if (!status)
+      status = l2o_iterate_peek(it);
   }
   if (!status)
     status = l2o_iterate_peek(other);
