@@ -1,0 +1,27 @@
+#include <l2o/l2o.h>
+#include <stdio.h>
+
+/* Rosenbrock's valley, f(x) = 100 (x1 - x0^2)^2 + (1 - x0)^2, and its gradient. */
+static l2o_status valley(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  const l2o_real u = x[1] - x[0] * x[0], v = 1 - x[0];
+  *f = 100 * u * u + v * v;
+  g[0] = -400 * x[0] * u - 2 * v;
+  g[1] = 200 * u;
+  return (void)p, (void)work, L2O_OK;
+}
+
+int main(void) {
+  const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "valley", .gradient = valley};
+  const l2o_problem problem = {.ops = &ops, .n = 2};
+  const char *const rules[][2] = {{"gd", "step=0.001"}, {"nesterov", "step=0.001"}, {"adam", "step=0.01"}};
+  l2o_settings settings = l2o_settings_default();
+  settings.iterations = 5000;
+  for (int i = 0; i < 3; i++) {
+    l2o_real x[2] = {-1.2, 1};
+    l2o_result r;
+    settings.options = rules[i][1];
+    if (l2o_minimize(l2o_solver_find(rules[i][0], NULL), NULL, &problem, x, &r, &settings, NULL) != L2O_OK)
+      return 1;
+    printf("%-8s  f = %.1e at (%.3f, %.3f)\n", rules[i][0], r.last.objective, (double)x[0], (double)x[1]);
+  }
+}

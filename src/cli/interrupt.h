@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ctrl-C and SIGTERM ask for an orderly end; the second one ends the program at once. */
+#ifndef L2O_CLI_INTERRUPT_H
+#define L2O_CLI_INTERRUPT_H
+#include <stdbool.h>
+
+void interrupt_catch(void);
+bool interrupt_requested(void);
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* l2o-eval: config -> family -> instances -> every solver on the very same instances -> table, CSV, JSON, figure. */
+#include "args.h"
+#include "engine.h"
+#include "gsl_solvers.h"
+#include "interrupt.h"
+#include "output.h"
+#include "progress.h"
+#include "report.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One solver of the run. */
+typedef struct contender {
+  solver_spec spec;
+  char *model_path; /* learned rules */
+  l2o_model *model;
+} contender;
+
+typedef struct evaluation {
+  const cli_args *args;
+  const config *c;
+  const struct engine *engine;
+  const char *dir;
+  l2o_family *family;
+  engine_problems *problems;
+  uint64_t seed;
+  l2o_purpose purpose;
+  size_t instances;
+  int threads;
+  bool quiet;
+  contender *contenders;
+  size_t count;
+  double *minima, *tolerances;
+  report report;
+  progress progress;
+  atomic_size_t iterations_done;
+  atomic_flag drawing;
+} evaluation;
+
+static int complain(const char *text, int exit_code) {
+  fprintf(stderr, "l2o-eval: %s\n", text);
+  return exit_code;
+}
+
+/* What goes wrong before the first solver runs is the caller's to mend, unless memory is short. */
+static int setup_failed(l2o_status status, const l2o_diag *diag) {
+  return complain(diag->text[0] ? diag->text : l2o_strerror(status), status == L2O_ERR_NOMEM ? EXIT_FAILED : EXIT_WRONG_USE);
+}
+
+__attribute__((format(printf, 3, 4))) static l2o_status fail(l2o_diag *diag, l2o_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(diag->text, sizeof diag->text, format, args);
+  va_end(args);
+  return status;
+}
+
+/* ---- instances ---- */
+
+static l2o_status open_family(const struct engine *engine, l2o_family **out, const config *c, l2o_diag *diag) {
+  const char *file = config_family_file(c, true);
+  return file ? engine->family_open(out, config_family_name(c, true), file, diag)
+              : engine->family_new(out, config_family_spec(c, true), diag);
+}
+
+/* The model must not meet instances that it was trained on unless that is what the config asks for. */
+static l2o_status check_not_trained_on(const evaluation *e, l2o_diag *diag) {
+  const config *c = e->c;
+  const char *eval_file = config_family_file(c, true), *train_file = config_family_file(c, false);
+  if (!config_given(c, "train") || e->purpose == L2O_PURPOSE_TRAIN)
+    return L2O_OK;
+  if (eval_file && train_file && strcmp(eval_file, train_file) == 0)
+    return fail(diag, L2O_ERR_ARG,
+                "%.200s holds the instances to train on: give eval.problem.file another file, or say eval.instances: train",
+                eval_file);
+  if (e->family->plain_seeds && e->seed == config_integer(c, "train.seed") &&
+      strcmp(config_family_name(c, true), config_family_name(c, false)) == 0)
+    return fail(diag, L2O_ERR_ARG,
+                "seed %llu gives the instances to train on, this sampler knowing no purposes: give eval.seed another value, or say "
+                "eval.instances: train",
+                (unsigned long long)e->seed);
+  return L2O_OK;
+}
+
+static l2o_status choose_instances(evaluation *e, l2o_diag *diag) {
+  const config *c = e->c;
+  const size_t rows = e->family->count;
+  const bool training = config_is(c, "eval.instances", "train");
+  e->purpose = training ? L2O_PURPOSE_TRAIN : L2O_PURPOSE_EVAL;
+  e->seed = config_integer(c, training ? "train.seed" : "eval.seed");
+  e->instances = config_integer(c, training ? "train.batch" : "eval.instances");
+  if (rows && e->instances > rows) {
+    if (!training && config_given(c, "eval.instances"))
+      return fail(diag, L2O_ERR_ARG, "%s: eval.instances asks for %zu instances, %.150s has %zu", config_where(c, "eval.instances"),
+                  e->instances, config_family_file(c, true), rows);
+    e->instances = rows;
+  } else if (rows && !training && !config_given(c, "eval.instances") && !config_given(c, "problem.instances")) {
+    e->instances = rows; /* a file is evaluated whole unless somebody says otherwise */
+  }
+  return check_not_trained_on(e, diag);
+}
+
+/* The minima come from the double-precision library, whatever the solvers run in. */
+static l2o_status find_minima(evaluation *e, l2o_diag *diag) {
+  l2o_family *family = NULL;
+  engine_problems *problems = e->problems;
+  l2o_status status = L2O_OK;
+  e->minima = calloc(e->instances, sizeof *e->minima);
+  if (!e->minima)
+    return L2O_ERR_NOMEM;
+  if (e->engine != &engine_double) {
+    status = open_family(&engine_double, &family, e->c, diag);
+    if (!status)
+      status = engine_double.problems_new(&problems, family, e->seed, e->purpose, e->instances, e->threads, diag);
+  }
+  if (!status)
+    engine_double.minima(e->minima, problems, e->threads);
+  if (e->engine != &engine_double) {
+    if (!status)
+      engine_double.problems_free(problems);
+    engine_double.family_free(family);
+  }
+  e->report.minima = e->minima;
+  for (size_t i = 0; i < e->instances && !status; i++)
+    if (isnan(e->minima[i]))
+      e->report.minima = NULL;
+  return status;
+}
+
+/* ---- solvers ---- */
+
+/* The model file of a learned rule: its own, --model, or the one in the output folder. */
+static l2o_status choose_model(const evaluation *e, contender *s, l2o_diag *diag) {
+  const char *named = s->spec.model ? s->spec.model : config_text(e->c, "eval.model");
+  if (named) {
+    s->model_path = strdup(named);
+    return s->model_path ? L2O_OK : L2O_ERR_NOMEM;
+  }
+  if (e->dir) {
+    s->model_path = output_path(e->dir, "model.safetensors");
+    if (!s->model_path)
+      return L2O_ERR_NOMEM;
+    if (access(s->model_path, F_OK) == 0)
+      return L2O_OK;
+    return fail(diag, L2O_ERR_ARG, "%.60s needs a model, and there is no %.200s: train first, or give --model FILE", s->spec.name,
+                s->model_path);
+  }
+  return fail(diag, L2O_ERR_ARG, "%.60s needs a model: give --model FILE, or --out DIR with a trained model in it", s->spec.name);
+}
+
+static l2o_status add_contender(evaluation *e, const char *text, l2o_diag *diag) {
+  contender *s = &e->contenders[e->count];
+  engine_rule rule;
+  message error;
+  if (!solver_spec_parse(text, &s->spec, &error))
+    return fail(diag, L2O_ERR_ARG, "%.380s", error.text);
+  e->count++;
+  if (!e->engine->rule_find(&rule, s->spec.name, diag))
+    return L2O_ERR_ARG;
+  for (size_t i = 0; i + 1 < e->count; i++)
+    if (strcmp(e->contenders[i].spec.label, s->spec.label) == 0)
+      return fail(diag, L2O_ERR_ARG, "two solvers are labelled '%.60s': give one of them another label, %.60s:label=...",
+                  s->spec.label, s->spec.name);
+  if (!rule.learned)
+    return s->spec.model ? fail(diag, L2O_ERR_ARG, "%.60s is not a learned rule and takes no model", s->spec.name) : L2O_OK;
+  l2o_status status = choose_model(e, s, diag);
+  if (!status)
+    status = e->engine->model_load(&s->model, s->model_path, config_model_spec(e->c), diag);
+  if (!status && strcmp(e->engine->model_kind_name(s->model), rule.model_kind) != 0)
+    status = fail(diag, L2O_ERR_ARG, "%.200s is a model of kind %.60s, and %.60s needs one of kind %.60s", s->model_path,
+                  e->engine->model_kind_name(s->model), s->spec.name, rule.model_kind);
+  return status;
+}
+
+static l2o_status add_contenders(evaluation *e, l2o_diag *diag) {
+  const config *c = e->c;
+  const size_t given = config_list(c, "eval.solvers");
+  e->contenders = calloc(given + 2, sizeof *e->contenders);
+  l2o_status status = e->contenders ? L2O_OK : L2O_ERR_NOMEM;
+  for (size_t i = 0; i < given && !status; i++)
+    status = add_contender(e, config_list_text(c, "eval.solvers", i), diag);
+  if (given || status)
+    return status;
+  /* Nothing given: the rule that the config trains, and what it should beat. */
+  status = add_contender(e, "gd", diag);
+  return !status && config_model_spec(c) ? add_contender(e, config_text(c, "train.solver"), diag) : status;
+}
+
+/* ---- running ---- */
+
+static bool go_on(void *context) {
+  evaluation *e = context;
+  /* Every thread counts; now and then one that finds nobody else at it looks at the clock and draws. */
+  const size_t done = atomic_fetch_add_explicit(&e->iterations_done, 1, memory_order_relaxed) + 1;
+  if (done % 64 == 0 && !e->quiet && !atomic_flag_test_and_set(&e->drawing)) {
+    if (done < e->progress.total) /* runs report their start too: a little more than iterations x instances */
+      progress_update(&e->progress, done, "");
+    atomic_flag_clear(&e->drawing);
+  }
+  return !interrupt_requested();
+}
+
+static engine_task task_of(evaluation *e, const contender *s) {
+  return (engine_task){.rule = s->spec.name,
+                       .options = s->spec.options,
+                       .model = s->model,
+                       .iterations = config_integer(e->c, "eval.iterations"),
+                       .calls = config_integer(e->c, "eval.budget"),
+                       .seconds = config_real(e->c, "eval.time"),
+                       .seed = e->seed,
+                       .threads = e->threads,
+                       .keep_iterates = e->args->dump_iterates != NULL,
+                       .go_on = go_on,
+                       .context = e};
+}
+
+static l2o_status dump(const evaluation *e, l2o_tensor_writer *w, const engine_runs *runs, const char *label, l2o_diag *diag) {
+  const size_t shape[] = {runs->length, runs->count, e->report.unknowns};
+  char name[200];
+  double *objective = calloc(runs->length * runs->count, sizeof *objective);
+  if (!objective)
+    return fail(diag, L2O_ERR_NOMEM, "out of memory for the iterates");
+  for (size_t k = 0; k < runs->length; k++)
+    for (size_t i = 0; i < runs->count; i++)
+      objective[k * runs->count + i] = runs->records[i * runs->length + k].objective;
+  snprintf(name, sizeof name, "%.180s.X", label);
+  l2o_status status = l2o_tensor_writer_add(w, name, L2O_F64, runs->iterates, shape, 3);
+  snprintf(name, sizeof name, "%.180s.objective", label);
+  if (!status)
+    status = l2o_tensor_writer_add(w, name, L2O_F64, objective, shape, 2);
+  free(objective);
+  return status;
+}
+
+static l2o_status run_contender(evaluation *e, const contender *s, FILE *csv, l2o_tensor_writer *iterates, l2o_diag *diag) {
+  const engine_task task = task_of(e, s);
+  engine_runs runs;
+  progress_begin(&e->progress, s->spec.label, 0, task.iterations * e->instances, 2, e->quiet);
+  atomic_store(&e->iterations_done, 0);
+  l2o_status status = e->engine->solve(&runs, e->problems, &task, diag);
+  progress_end(&e->progress);
+  if (status)
+    return status;
+  if (runs.failure.text[0])
+    fprintf(stderr, "l2o-eval: %s: %s\n", s->spec.label, runs.failure.text);
+  if (!interrupt_requested()) { /* a solver that was cut short compares with nothing */
+    status = report_add(&e->report, &runs, s->spec.label, s->spec.name, s->model_path, csv,
+                        (enum report_trace)config_choice(e->c, "output.trace"), diag);
+    if (!status && iterates)
+      status = dump(e, iterates, &runs, s->spec.label, diag);
+  }
+  engine_runs_free(&runs);
+  return status;
+}
+
+static l2o_status write_summary(const evaluation *e, l2o_diag *diag) {
+  l2o_atomic_file file;
+  char *path;
+  l2o_status status = output_begin(&file, &path, e->dir, "summary.json", diag);
+  if (status)
+    return status;
+  status = report_json(&e->report, file.stream, diag);
+  if (status)
+    l2o_file_abandon(&file);
+  else
+    status = l2o_file_commit(&file, diag);
+  free(path);
+  return status;
+}
+
+/* Table or JSON, and the files of the folder except for trace.csv. */
+static l2o_status show(evaluation *e, l2o_diag *diag) {
+  const config *c = e->c;
+  l2o_status status = L2O_OK;
+  report_sort(&e->report);
+  if (config_flag(c, "output.json"))
+    status = report_json(&e->report, stdout, diag);
+  else if (!e->quiet)
+    report_table(&e->report, stdout);
+  if (!status && e->dir)
+    status = write_summary(e, diag);
+  if (!status && config_flag(c, "output.plot")) {
+    status = report_plot(&e->report, config_text(c, "output.title"), e->dir, diag);
+    if (status == L2O_ERR_NOTSUP) { /* no gnuplot: everything else stands */
+      fprintf(stderr, "l2o-eval: %s\n", diag->text);
+      status = L2O_OK;
+    }
+  }
+  return status;
+}
+
+static l2o_status compete(evaluation *e, l2o_diag *diag) {
+  l2o_atomic_file csv = {0};
+  char *csv_path = NULL;
+  l2o_tensor_writer *iterates = NULL;
+  l2o_status status = L2O_OK;
+  if (e->dir && !config_is(e->c, "output.trace", "none")) {
+    status = output_begin(&csv, &csv_path, e->dir, "trace.csv", diag);
+    if (!status)
+      report_trace_header(csv.stream);
+  }
+  if (!status && e->args->dump_iterates)
+    status = l2o_tensor_writer_new(&iterates);
+  for (size_t i = 0; i < e->count && !status && !interrupt_requested(); i++)
+    status = run_contender(e, &e->contenders[i], csv.stream, iterates, diag);
+  e->report.interrupted = interrupt_requested();
+  if (status || e->report.count == 0)
+    l2o_file_abandon(&csv);
+  else if (csv.stream)
+    status = l2o_file_commit(&csv, diag);
+  if (!status && iterates && e->report.count)
+    status = l2o_tensor_writer_save(iterates, e->args->dump_iterates, diag);
+  l2o_tensor_writer_free(iterates);
+  free(csv_path);
+  return !status && e->report.count ? show(e, diag) : status;
+}
+
+/* Everything that can be found wrong before the first solver runs. */
+static l2o_status prepare(evaluation *e, l2o_diag *diag) {
+  const config *c = e->c;
+  l2o_status status = open_family(e->engine, &e->family, c, diag);
+  if (!status)
+    status = choose_instances(e, diag);
+  if (!status)
+    status = add_contenders(e, diag);
+  if (!status)
+    status = e->engine->problems_new(&e->problems, e->family, e->seed, e->purpose, e->instances, e->threads, diag);
+  for (size_t i = 0; i < e->count && !status; i++) {
+    const engine_task task = task_of(e, &e->contenders[i]);
+    status = e->engine->check(e->problems, &task, diag);
+  }
+  if (!status && e->args->dump_iterates && !e->engine->unknowns(e->problems))
+    status = fail(diag, L2O_ERR_ARG, "--dump-iterates needs instances of one size");
+  return status ? status : find_minima(e, diag);
+}
+
+static int run(evaluation *e) {
+  const config *c = e->c;
+  l2o_diag diag = {""};
+  const size_t tolerances = config_list(c, "eval.tolerances");
+  e->engine = config_is(c, "eval.precision", "single") ? &engine_single : &engine_double;
+  e->dir = config_text(c, "output.dir");
+  e->quiet = config_flag(c, "output.quiet");
+  e->threads = (int)config_integer(c, "eval.threads");
+  e->tolerances = calloc(tolerances + 1, sizeof *e->tolerances);
+  if (!e->tolerances)
+    return complain("out of memory", EXIT_FAILED);
+  for (size_t i = 0; i < tolerances; i++)
+    e->tolerances[i] = config_list_real(c, "eval.tolerances", i);
+  if (config_flag(c, "output.plot") && !e->dir)
+    return complain("where to draw? --plot needs --out DIR, or output.dir in the config", EXIT_WRONG_USE);
+  l2o_status status = prepare(e, &diag);
+  if (status)
+    return setup_failed(status, &diag);
+  if (e->dir && output_open(e->dir, c, &diag))
+    return complain(diag.text, EXIT_FAILED);
+  if (e->args->dump_iterates && output_probe(e->args->dump_iterates, &diag))
+    return complain(diag.text, EXIT_FAILED);
+  e->report.config = e->args->config;
+  e->report.family = config_family_name(c, true);
+  e->report.precision = e->engine->precision;
+  e->report.unknowns = e->engine->unknowns(e->problems);
+  e->report.instances = e->instances;
+  e->report.iterations = config_integer(c, "eval.iterations");
+  e->report.seed = e->seed;
+  e->report.training = e->purpose == L2O_PURPOSE_TRAIN;
+  e->report.gap = config_choice(c, "eval.gap");
+  e->report.tolerances = e->tolerances;
+  e->report.tolerance_count = tolerances;
+  interrupt_catch();
+  status = compete(e, &diag);
+  if (status)
+    return complain(diag.text[0] ? diag.text : l2o_strerror(status), EXIT_FAILED);
+  size_t failed = 0;
+  for (size_t i = 0; i < e->report.count; i++)
+    failed += e->report.solvers[i].failed == e->instances;
+  if (e->report.interrupted)
+    return complain(e->report.count ? "interrupted; the solvers that had finished are reported"
+                                    : "interrupted; nothing was written",
+                    EXIT_INTERRUPTED);
+  return failed == e->report.count ? EXIT_FAILED : EXIT_DONE; /* each failure had its sentence */
+}
+
+static void evaluation_free(evaluation *e) {
+  report_free(&e->report);
+  for (size_t i = 0; i < e->count; i++) {
+    if (e->contenders[i].model)
+      e->engine->model_free(e->contenders[i].model);
+    free(e->contenders[i].model_path);
+    solver_spec_free(&e->contenders[i].spec);
+  }
+  free(e->contenders);
+  if (e->problems)
+    e->engine->problems_free(e->problems);
+  if (e->family)
+    e->engine->family_free(e->family);
+  free(e->minima);
+  free(e->tolerances);
+}
+
+int main(int argc, char **argv) {
+  cli_args args;
+  int exit_code = EXIT_DONE;
+  engine_start();
+  if (args_parse(&args, COMMAND_EVAL, argc, argv, gsl_solvers, stdout, stderr, &exit_code)) {
+    evaluation e = {.args = &args, .c = args_load(&args, stderr), .drawing = ATOMIC_FLAG_INIT};
+    exit_code = e.c ? run(&e) : EXIT_WRONG_USE;
+    if (e.c)
+      evaluation_free(&e);
+    config_free((config *)e.c);
+  }
+  args_free(&args);
+  if (fflush(stdout) != 0 || ferror(stdout))
+    return complain("cannot write to the standard output", EXIT_FAILED);
+  return exit_code;
+}

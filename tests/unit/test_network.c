@@ -1,0 +1,795 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The coordinate-wise network: angular against dense evaluation, and every derivative against central differences: output scales,
+ * network, one step of each learned rule, whole unrolls. Differences are made in double only. */
+#include "l2o_fixtures.h"
+
+#include "learn/trainer.h"
+#include "nn/coordinate_mlp.h"
+#include "nn/output_scale.h"
+#include "solve/iterate.h"
+
+static double largest_of(const double *v, size_t n) {
+  double largest = 0;
+  for (size_t i = 0; i < n; i++)
+    largest = fmax(largest, fabs(v[i]));
+  return largest;
+}
+
+/* Relative to the largest entry of `expected`. */
+static void assert_near(const double *actual, const double *expected, size_t n, double tolerance, const char *what) {
+  double bound = tolerance * largest_of(expected, n);
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(actual[i] - expected[i]) <= bound))
+      fail_msg("%s[%zu] = %.17g, expected %.17g: off by %.3g, allowed %.3g", what, i, actual[i], expected[i],
+               fabs(actual[i] - expected[i]), bound);
+}
+
+/* ---- angular against dense ---- */
+
+/* What a network makes of n coordinates, forward and backward from a fixed random dp. */
+typedef struct outcome {
+  double *p, *dg, *dx, *dw; /* (n), (n), (n), (parameters) */
+} outcome;
+
+static double *to_doubles(const l2o_real *v, size_t n) {
+  double *d = malloc(n * sizeof *d);
+  for (size_t i = 0; i < n; i++)
+    d[i] = (double)v[i];
+  return d;
+}
+
+static outcome evaluate(const l2o_model *m, const l2o_real *g, const l2o_real *x, size_t n) {
+  l2o_real *block = calloc(6 * n, sizeof *block), *p = block, *raw = p + n, *dp = raw + n, *da = dp + n, *dg = da + n, *dx = dg + n;
+  double *sum = calloc(m->type->sum_len(m), sizeof *sum);
+  outcome o = {.dw = malloc(m->parameter_count * sizeof *o.dw)};
+  l2o_coordinate_mlp_forward(m, p, raw, g, x, n);
+  normal_reals(dp, n, 5);
+  l2o_coordinate_mlp_backward(m, sum, dg, dx, da, dp, raw, g, x, n);
+  m->type->gradient(m, o.dw, sum);
+  o.p = to_doubles(p, n), o.dg = to_doubles(dg, n), o.dx = to_doubles(dx, n);
+  free(sum);
+  free(block);
+  return o;
+}
+
+static void outcome_free(outcome *o) {
+  free(o->p);
+  free(o->dg);
+  free(o->dx);
+  free(o->dw);
+}
+
+/* The same weights evaluated both ways. */
+static void assert_both_ways_agree(const l2o_model *angular, const l2o_real *g, const l2o_real *x, size_t n, double tolerance) {
+  char spec[L2O_SPEC_MAX];
+  const char *own = l2o_model_spec(angular), *at = strstr(own, "evaluation=");
+  assert_true(strncmp(at, "evaluation=auto", 15) == 0);
+  snprintf(spec, sizeof spec, "%.*sevaluation=dense%s", (int)(at - own), own, at + 15);
+  l2o_model *dense = model_of(spec, 0);
+  double *w = weights_of(angular);
+  assert_status(l2o_model_set_parameters(dense, w, angular->parameter_count), L2O_OK, NULL);
+  assert_true(angular->type->sum_len(angular) != dense->type->sum_len(dense) || angular->parameter_count < 9); /* really two ways */
+  outcome a = evaluate(angular, g, x, n), d = evaluate(dense, g, x, n);
+  assert_near(a.p, d.p, n, tolerance, "p");
+  assert_near(a.dg, d.dg, n, tolerance, "dg");
+  assert_near(a.dx, d.dx, n, tolerance, "dx");
+  for (size_t i = 0; i < angular->tensor_count; i++) {
+    const l2o_model_tensor *t = &angular->tensors[i];
+    assert_near(a.dw + t->offset, d.dw + t->offset, t->count, tolerance, t->name);
+  }
+  outcome_free(&a);
+  outcome_free(&d);
+  free(w);
+  l2o_model_free(dense);
+}
+
+enum { COORDINATES = 400 };
+
+/* Random features, among them zeros, ones that lie at equal angles, and tiny and huge ones. */
+static void features_of_all_kinds(l2o_real *g, l2o_real *x) {
+  normal_reals(g, COORDINATES, 1);
+  normal_reals(x, COORDINATES, 2);
+  for (size_t i = 0; i < 40; i++) {
+    g[i + 40] = 2 * g[i]; /* a power of two: exactly the same angle */
+    x[i + 40] = 2 * x[i];
+    g[i + 80] = g[i] * (l2o_real)1e-20;
+    x[i + 80] = x[i] * (l2o_real)1e-20;
+    g[i + 120] = g[i] * (l2o_real)1e10;
+    x[i + 120] = x[i] * (l2o_real)1e10;
+  }
+  for (size_t i = 160; i < 170; i++)
+    g[i] = 0;
+  for (size_t i = 165; i < 180; i++)
+    x[i] = 0; /* 165 .. 169: both */
+}
+
+static void angular_equals_dense(const char *options, double spread, bool initial) {
+  l2o_real g[COORDINATES], x[COORDINATES];
+  features_of_all_kinds(g, x);
+  for (size_t i = 0; i < COORDINATES && !initial; i++) /* outputs of the size of one: nothing saturates */
+    g[i] = (l2o_real)fmax(-5, fmin(5, (double)g[i])), x[i] = (l2o_real)fmax(-5, fmin(5, (double)x[i]));
+  char spec[128];
+  snprintf(spec, sizeof spec, "math-l2o-gd:hidden=1024,%s", options);
+  l2o_model *model = model_of(spec, 3);
+  if (!initial)
+    randomise(model, 4, spread);
+  assert_both_ways_agree(model, g, x, COORDINATES, BY_PRECISION(1e-12, 1e-6));
+  if (initial) { /* the initial w3 = 0 hides most of the network */
+    double *w = weights_of(model);
+    l2o_model_tensor w3 = tensor_named(model, "linear_p.weight");
+    normal_doubles(w + w3.offset, w3.count, 6);
+    for (size_t j = 0; j < w3.count; j++)
+      w[w3.offset + j] *= 1e-5;
+    assert_status(l2o_model_set_parameters(model, w, model->parameter_count), L2O_OK, NULL);
+    for (size_t i = 0; i < COORDINATES; i++)
+      g[i] = (l2o_real)fmax(-5, fmin(5, (double)g[i])), x[i] = (l2o_real)fmax(-5, fmin(5, (double)x[i]));
+    assert_both_ways_agree(model, g, x, COORDINATES, BY_PRECISION(1e-12, 1e-6));
+    free(w);
+  }
+  l2o_model_free(model);
+}
+
+static void angular_equals_dense_for_random_weights(void **state) {
+  (void)state;
+  angular_equals_dense("features=grad+x", 0.3, false);
+  angular_equals_dense("features=x+grad", 0.3, false);
+  angular_equals_dense("features=grad+x,scale=identity,learn_scale=true", 1, false);
+  angular_equals_dense("features=grad+x,scale=softplus", 0.5, false);
+}
+
+static void angular_equals_dense_at_the_initialisation(void **state) {
+  (void)state;
+  angular_equals_dense("features=grad+x,expansion=100", 0, true);
+  angular_equals_dense("features=x+grad,expansion=100", 0, true);
+}
+
+/* A model of two features with given columns of W2, output not scaled, W1 = I: z = max(u, 0). */
+static l2o_model *model_of_columns(double (*columns)[2], const double *w3, size_t hidden) {
+  char spec[96];
+  snprintf(spec, sizeof spec, "math-l2o-gd:hidden=%zu,scale=identity", hidden);
+  l2o_model *model = model_of(spec, 0);
+  double *w = weights_of(model);
+  memcpy(w, (double[]){1, 0, 0, 1}, 4 * sizeof *w);
+  for (size_t j = 0; j < hidden; j++) {
+    w[4 + j] = columns[j][0];
+    w[4 + hidden + j] = columns[j][1];
+    w[4 + 2 * hidden + j] = w3[j];
+  }
+  assert_status(l2o_model_set_parameters(model, w, 4 + 3 * hidden + 1), L2O_OK, NULL);
+  free(w);
+  return model;
+}
+
+/* Columns on the axes, equal columns, a zero column, columns that switch exactly where a coordinate lies: small whole numbers, so
+ * that sums are exact and both evaluations must give the same bits, at the switch too. */
+static void ties_are_exact(void **state) {
+  (void)state;
+  static double columns[][2] = {{1, 0},  {0, 1},  {-1, 0}, {0, -1}, {0, 0},  {1, 1},   {-1, -1}, {1, -1},
+                                {1, -1}, {-1, 1}, {-1, 1}, {1, -3}, {-3, 1}, {2, -6},  {-1, 3},  {3, -1},
+                                {1, -2}, {-2, 1}, {7, -3}, {-7, 3}, {2, 5},  {0, -0.0}};
+  enum { HIDDEN = sizeof columns / sizeof *columns };
+  static const l2o_real g[] = {0, 1, 0, 1, 3, 1, 2, 1, 3, 7, -1, 5, -2, 4, 9, 2, 1},
+                        x[] = {0, 0, 1, 1, 1, 3, 1, 2, 7, 3, 2, -1, -2, 4, 3, 5, 100};
+  enum { COUNT = sizeof g / sizeof *g };
+  double w3[HIDDEN];
+  for (size_t j = 0; j < HIDDEN; j++)
+    w3[j] = (double)(j * j % 7) - 3;
+  l2o_model *model = model_of_columns(columns, w3, HIDDEN);
+  l2o_real p[COUNT], raw[COUNT];
+  l2o_coordinate_mlp_forward(model, p, raw, g, x, COUNT);
+  for (size_t i = 0; i < COUNT; i++) { /* the definition, written down once more */
+    double z0 = fmax((double)g[i], 0), z1 = fmax((double)x[i], 0), a = 0;
+    for (size_t j = 0; j < HIDDEN; j++)
+      a += fmax(z0 * columns[j][0] + z1 * columns[j][1], 0) * w3[j];
+    assert_true((double)p[i] == a);
+  }
+  assert_both_ways_agree(model, g, x, COUNT, BY_PRECISION(1e-14, 1e-6));
+  /* one unit at a time: what each contributes at its own switch point */
+  for (size_t j = 0; j < HIDDEN; j++) {
+    l2o_model *unit = model_of_columns(&columns[j], &(double){1}, 1);
+    assert_both_ways_agree(unit, g, x, COUNT, BY_PRECISION(1e-14, 1e-6));
+    l2o_model_free(unit);
+  }
+  l2o_model_free(model);
+}
+
+/* A thousand switch points in one bucket of the lookup, and coordinates between and on them. */
+static void crowded_angles(void **state) {
+  (void)state;
+  enum { HIDDEN = 1024 };
+  static double columns[HIDDEN][2], w3[HIDDEN];
+  static l2o_real g[HIDDEN], x[HIDDEN];
+  normal_doubles(w3, HIDDEN, 8);
+  for (size_t j = 0; j < HIDDEN; j++) { /* numbers that floats hold too */
+    columns[j][0] = j % 2 ? 1 : -1;
+    columns[j][1] = (j % 2 ? -1 : 1) * (1 + (double)(j / 2) * 0x1p-20);
+    g[j] = (l2o_real)(1 + (double)j * 0x1p-21);
+    x[j] = 1;
+  }
+  l2o_model *model = model_of_columns(columns, w3, HIDDEN);
+  assert_both_ways_agree(model, g, x, HIDDEN, BY_PRECISION(1e-9, 1e-5)); /* the sums themselves nearly cancel */
+  l2o_model_free(model);
+}
+
+static void dead_coordinates_pass_nothing_on(void **state) {
+  (void)state;
+  static double columns[][2] = {{1, 2}, {3, -1}};
+  l2o_model *model = model_of_columns(columns, (double[]){1, 1}, 2);
+  static const l2o_real g[] = {0, -1, 0, -3}, x[] = {0, 0, -2, -4};
+  outcome o = evaluate(model, g, x, 4);
+  for (size_t i = 0; i < 4; i++)
+    assert_true(o.p[i] == 0 && o.dg[i] == 0 && o.dx[i] == 0);
+  for (size_t j = 0; j < model->parameter_count; j++)
+    assert_true(o.dw[j] == 0);
+  outcome_free(&o);
+  l2o_model_free(model);
+}
+
+static void one_feature_sees_only_itself(void **state) {
+  (void)state;
+  l2o_real g[20], x[20];
+  normal_reals(g, 20, 1);
+  normal_reals(x, 20, 2);
+  for (int which = 0; which < 2; which++)
+    for (int angular = 0; angular < 2; angular++) { /* angular falls back on dense */
+      char spec[128];
+      snprintf(spec, sizeof spec, "math-l2o-gd:hidden=64,scale=identity,features=%s%s", which ? "x" : "grad",
+               angular ? ",evaluation=angular" : "");
+      l2o_model *model = model_of(spec, 0);
+      randomise(model, 3, 1);
+      double *w = weights_of(model);
+      outcome o = evaluate(model, g, x, 20);
+      for (size_t i = 0; i < 20; i++) {
+        double z = fmax((double)(which ? x : g)[i] * w[0], 0), a = 0;
+        for (size_t j = 0; j < 64; j++)
+          a += fmax(z * w[1 + j], 0) * w[65 + j];
+        assert_close(o.p[i], a, BY_PRECISION(1e-13, 1e-6), 0);
+        assert_true((which ? o.dg : o.dx)[i] == 0);
+      }
+      assert_true(largest_of(which ? o.dx : o.dg, 20) > 0.1);
+      outcome_free(&o);
+      free(w);
+      l2o_model_free(model);
+    }
+}
+
+/* ---- output scales ---- */
+
+static double scaled(l2o_output_scale scale, double a) {
+  switch (scale) {
+  case L2O_SCALE_SIGMOID2:
+    return 2 / (1 + exp(-a));
+  case L2O_SCALE_SIGMOID:
+    return 1 / (1 + exp(-a));
+  case L2O_SCALE_EXP:
+    return exp(a);
+  case L2O_SCALE_IDENTITY:
+    return a;
+  case L2O_SCALE_SOFTPLUS:
+    return log(1 + exp(a));
+  default:
+    return 2 - 2 * exp(-a * a);
+  }
+}
+
+/* Richardson's extrapolation of central differences of the formulas above: they are right to h^4. */
+static double slope(double (*f)(void *context, double h), void *context, double h) {
+  double wide = (f(context, 2 * h) - f(context, -2 * h)) / (4 * h), narrow = (f(context, h) - f(context, -h)) / (2 * h);
+  return (4 * narrow - wide) / 3;
+}
+
+typedef struct scale_at {
+  l2o_output_scale scale;
+  double a;
+} scale_at;
+static double scale_near(void *context, double h) {
+  const scale_at *s = context;
+  return scaled(s->scale, s->a + h);
+}
+
+static void output_scales_and_their_slopes(void **state) {
+  (void)state;
+  for (l2o_output_scale scale = L2O_SCALE_SIGMOID2; scale <= L2O_SCALE_GAUSSIAN; scale++)
+    for (double at = -6; at <= 6; at += 0.37) {
+      l2o_real a = (l2o_real)at, p, dp = (l2o_real)-1.5, da;
+      l2o_output_scale_forward(&p, &a, scale, 1);
+      l2o_output_scale_backward(&da, &dp, &a, scale, 1);
+      scale_at s = {scale, (double)a};
+      assert_close(p, scaled(scale, (double)a), BY_PRECISION(1e-13, 1e-6), BY_PRECISION(1e-13, 1e-7));
+      assert_close(da, -1.5 * slope(scale_near, &s, 1e-3), BY_PRECISION(1e-9, 1e-5), BY_PRECISION(1e-10, 1e-6));
+    }
+}
+
+static void output_scales_keep_their_precision_near_zero(void **state) {
+  (void)state;
+  l2o_real a = (l2o_real)1e-5, p;
+  l2o_output_scale_forward(&p, &a, L2O_SCALE_GAUSSIAN, 1);
+  assert_close(p, 2e-10, 1e-6, 0); /* 2 - 2 exp(-1e-10) cancels to 1e-6 even in double */
+  a = -30;
+  l2o_output_scale_forward(&p, &a, L2O_SCALE_SOFTPLUS, 1);
+  assert_close(p, 9.3576229688393e-14, 1e-6, 0);
+}
+
+static void output_scales_stay_finite_far_out(void **state) {
+  (void)state;
+  static const double far[] = {100, 1000, 1e30};
+  for (l2o_output_scale scale = L2O_SCALE_SIGMOID2; scale <= L2O_SCALE_GAUSSIAN; scale++)
+    for (size_t i = 0; i < 6; i++) {
+      l2o_real a = (l2o_real)(i < 3 ? far[i] : -far[i - 3]), p, dp = 1, da;
+      l2o_output_scale_forward(&p, &a, scale, 1);
+      l2o_output_scale_backward(&da, &dp, &a, scale, 1);
+      if (scale == L2O_SCALE_EXP && a > 0)
+        continue; /* grows without bound, honestly */
+      assert_true(isfinite(p) && isfinite(da));
+      if (scale != L2O_SCALE_IDENTITY && scale != L2O_SCALE_SOFTPLUS)
+        assert_close(da, 0, 0, 1e-12);
+    }
+}
+
+/* ---- central differences of the network ---- */
+
+#ifndef L2O_SINGLE
+enum { POINTS = 12 };
+typedef struct network_at {
+  l2o_model *model;
+  l2o_real g[POINTS], x[POINTS];
+  double weight[POINTS], *w, *moved; /* L = sum of weight o p; *moved is what the difference moves */
+  l2o_real *moved_real;
+} network_at;
+
+static double network_near(void *context, double h) {
+  network_at *c = context;
+  l2o_real p[POINTS], raw[POINTS];
+  double before = c->moved ? *c->moved : (double)*c->moved_real, loss = 0;
+  if (c->moved) {
+    *c->moved += h;
+    l2o_model_set_parameters(c->model, c->w, c->model->parameter_count);
+  } else {
+    *c->moved_real += h;
+  }
+  l2o_coordinate_mlp_forward(c->model, p, raw, c->g, c->x, POINTS);
+  for (size_t i = 0; i < POINTS; i++)
+    loss += c->weight[i] * p[i];
+  if (c->moved) {
+    *c->moved = before;
+    l2o_model_set_parameters(c->model, c->w, c->model->parameter_count);
+  } else {
+    *c->moved_real = before;
+  }
+  return loss;
+}
+
+/* Smallest |argument of a relu| that is not off behind a dead z: differences must not step across it. */
+static double distance_to_kink(const double *w, size_t hidden, double u0, double u1) {
+  double z0 = u0 * w[0] + u1 * w[2], z1 = u0 * w[1] + u1 * w[3], least = fmin(fabs(z0), fabs(z1));
+  z0 = fmax(z0, 0), z1 = fmax(z1, 0);
+  for (size_t j = 0; j < hidden && (z0 > 0 || z1 > 0); j++)
+    least = fmin(least, fabs(z0 * w[4 + j] + z1 * w[4 + hidden + j]));
+  return least;
+}
+
+static void check_network(const char *options, size_t features) {
+  enum { HIDDEN = 16 };
+  char spec[160];
+  snprintf(spec, sizeof spec, "math-l2o-gd:hidden=%d,learn_scale=true,%s", HIDDEN, options);
+  network_at c = {.model = model_of(spec, 0)};
+  randomise(c.model, 11, 0.7);
+  c.w = weights_of(c.model);
+  c.w[c.model->parameter_count - 1] = 1.3; /* p_scale */
+  l2o_model_set_parameters(c.model, c.w, c.model->parameter_count);
+  l2o_rng rng;
+  l2o_rng_seed(&rng, 12, 0, 0);
+  for (size_t i = 0; i < POINTS; i++) {
+    double u[2] = {0, 0};
+    do
+      l2o_rng_normal(&rng, u, 2);
+    while (features == 2 ? distance_to_kink(c.w, HIDDEN, u[0], u[1]) < 0.01 || distance_to_kink(c.w, HIDDEN, u[1], u[0]) < 0.01
+                         : fabs(u[0] * c.w[0]) < 0.01 || fabs(u[1] * c.w[0]) < 0.01);
+    c.g[i] = u[0], c.x[i] = u[1];
+  }
+  normal_doubles(c.weight, POINTS, 5); /* the dp of evaluate() */
+  outcome o = evaluate(c.model, c.g, c.x, POINTS);
+  double expected[4 + 3 * HIDDEN + 1];
+  for (size_t j = 0; j < c.model->parameter_count; j++) {
+    c.moved = &c.w[j];
+    expected[j] = slope(network_near, &c, 1e-4);
+  }
+  for (size_t i = 0; i < c.model->tensor_count; i++) {
+    const l2o_model_tensor *t = &c.model->tensors[i];
+    assert_true(largest_of(expected + t->offset, t->count) > 1e-3);
+    assert_near(o.dw + t->offset, expected + t->offset, t->count, 1e-9, t->name);
+  }
+  c.moved = NULL;
+  for (int which = 0; which < 2; which++) {
+    double *actual = which ? o.dx : o.dg;
+    for (size_t i = 0; i < POINTS; i++) {
+      c.moved_real = which ? &c.x[i] : &c.g[i];
+      expected[i] = slope(network_near, &c, 1e-4);
+    }
+    assert_near(actual, expected, POINTS, 1e-9, which ? "dx" : "dg");
+  }
+  outcome_free(&o);
+  free(c.w);
+  l2o_model_free(c.model);
+}
+
+static void network_against_differences(void **state) {
+  (void)state;
+  check_network("evaluation=angular", 2);
+  check_network("evaluation=dense", 2);
+  check_network("evaluation=angular,features=x+grad", 2);
+  check_network("evaluation=dense,features=x+grad", 2);
+  check_network("features=grad", 1);
+  check_network("features=x", 1);
+  static const char *const scales[] = {"sigmoid", "exp", "identity", "softplus", "gaussian"};
+  for (size_t i = 0; i < 5; i++) {
+    char options[64];
+    snprintf(options, sizeof options, "scale=%s", scales[i]);
+    check_network(options, 2);
+  }
+}
+
+static void backward_adds_to_what_is_there(void **state) {
+  (void)state;
+  l2o_model *model = model_of("math-l2o-gd:hidden=8", 0);
+  randomise(model, 1, 1);
+  const size_t sums = model->type->sum_len(model);
+  double *once = calloc(sums, sizeof *once), *twice = calloc(sums, sizeof *twice);
+  l2o_real g[5], x[5], p[5], raw[5], dp[5], da[5], dg[2][5] = {{0}}, dx[2][5] = {{0}};
+  normal_reals(g, 5, 1);
+  normal_reals(x, 5, 2);
+  normal_reals(dp, 5, 3);
+  l2o_coordinate_mlp_forward(model, p, raw, g, x, 5);
+  l2o_coordinate_mlp_backward(model, once, dg[0], dx[0], da, dp, raw, g, x, 5);
+  for (int i = 0; i < 2; i++)
+    l2o_coordinate_mlp_backward(model, twice, dg[1], dx[1], da, dp, raw, g, x, 5);
+  for (size_t i = 0; i < sums; i++)
+    assert_close(twice[i], 2 * once[i], 1e-15, 0);
+  for (size_t i = 0; i < 5; i++)
+    assert_true(dg[1][i] == 2 * dg[0][i] && dx[1][i] == 2 * dx[0][i]);
+  /* features as constants: nothing for them, the same for the weights; dp may be its own scratch */
+  memset(twice, 0, sums * sizeof *twice);
+  l2o_coordinate_mlp_backward(model, twice, NULL, NULL, dp, dp, raw, g, x, 5);
+  assert_memory_equal(once, twice, sums * sizeof *once);
+  free(once);
+  free(twice);
+  l2o_model_free(model);
+}
+
+/* ---- one step of every learned rule ---- */
+
+enum { N = 6 };
+typedef struct step_at {
+  const l2o_solver *solver;
+  l2o_iterate it;
+  l2o_model *model;
+  l2o_real x[N], state[4 * N], *tape, *moved_real;
+  double *w, *moved, weight_x[N], weight_state[4 * N];
+  size_t state_len;
+} step_at;
+
+static void take_step(step_at *c, l2o_real *tape) {
+  l2o_stop stop = L2O_STOP_NONE;
+  memcpy(c->it.x, c->x, sizeof c->x);
+  memcpy(c->it.state, c->state, c->state_len * sizeof *c->state);
+  c->it.k = 3;
+  c->it.has_gradient = c->it.pending = false;
+  assert_status(c->solver->step(&c->it, tape, &stop), L2O_OK, NULL);
+}
+
+static double step_near(void *context, double h) {
+  step_at *c = context;
+  double loss = 0;
+  if (c->moved) {
+    double before = *c->moved;
+    *c->moved += h;
+    l2o_model_set_parameters(c->model, c->w, c->model->parameter_count);
+    take_step(c, NULL);
+    *c->moved = before;
+    l2o_model_set_parameters(c->model, c->w, c->model->parameter_count);
+  } else {
+    double before = *c->moved_real;
+    *c->moved_real += h;
+    take_step(c, NULL);
+    *c->moved_real = before;
+  }
+  for (size_t i = 0; i < N; i++)
+    loss += c->weight_x[i] * c->it.x[i];
+  for (size_t i = 0; i < c->state_len; i++)
+    loss += c->weight_state[i] * c->it.state[i];
+  return loss;
+}
+
+static void check_step(const l2o_solver *solver) {
+  char spec[96];
+  l2o_problem problem = sampled("quadratic:n=6,condition=10", 4, 0);
+  snprintf(spec, sizeof spec, "%s:hidden=8,learn_scale=true", solver->model_kind);
+  double options[L2O_OPTIONS_MAX] = {0};
+  step_at c = {.solver = solver, .model = model_of(spec, 0)};
+  randomise(c.model, 21, 0.8);
+  c.w = weights_of(c.model);
+  c.it = (l2o_iterate){.problem = &problem, .model = c.model, .options = options, .n = N};
+  assert_status(l2o_iterate_base_step(&c.it, solver, NULL), L2O_OK, NULL);
+  c.it.step *= 0.8;
+  l2o_arena arena = {0};
+  for (int pass = 0; pass < 2; pass++) {
+    l2o_iterate_layout(&c.it, solver, true, &arena);
+    L2O_TAKE(&arena, c.tape, solver->tape_len(&c.it));
+    if (pass == 0)
+      assert_true(l2o_arena_new(&arena));
+  }
+  c.state_len = solver->state_len ? solver->state_len(&c.it) : 0;
+  assert_true(c.state_len <= 4 * N);
+  normal_reals(c.x, N, 22);
+  normal_reals(c.state, c.state_len, 23);
+  normal_doubles(c.weight_x, N, 24);
+  normal_doubles(c.weight_state, c.state_len, 25);
+  if (c.state_len % N == 1) { /* the last entry is the momentum's t, which depends on nothing */
+    c.state[c.state_len - 1] = 2.5;
+    c.weight_state[c.state_len - 1] = 0;
+  }
+  take_step(&c, c.tape);
+  l2o_real dx[N], dstate[4 * N];
+  memcpy(dx, c.weight_x, sizeof dx);
+  memcpy(dstate, c.weight_state, sizeof dstate);
+  double *sum = calloc(c.model->type->sum_len(c.model), sizeof *sum), *dw = malloc(c.model->parameter_count * sizeof *dw),
+         expected[64];
+  assert_status(solver->step_vjp(&c.it, dx, dstate, sum, c.tape, L2O_STOP_GRADIENT_NONE), L2O_OK, NULL);
+  c.model->type->gradient(c.model, dw, sum);
+  for (size_t j = 0; j < c.model->parameter_count; j++) {
+    c.moved = &c.w[j];
+    expected[j] = slope(step_near, &c, 1e-5);
+  }
+  assert_near(dw, expected, c.model->parameter_count, 1e-8, "dw");
+  c.moved = NULL;
+  for (size_t i = 0; i < N; i++) {
+    c.moved_real = &c.x[i];
+    expected[i] = slope(step_near, &c, 1e-5);
+  }
+  assert_near(dx, expected, N, 1e-8, "dx");
+  for (size_t i = 0; i < c.state_len / N * N; i++) {
+    c.moved_real = &c.state[i];
+    expected[i] = slope(step_near, &c, 1e-5);
+  }
+  if (c.state_len)
+    assert_near(dstate, expected, c.state_len / N * N, 1e-8, "dstate");
+  free(arena.base);
+  free(sum);
+  free(dw);
+  free(c.w);
+  l2o_model_free(c.model);
+  l2o_problem_free(&problem);
+}
+
+static void one_step_against_differences(void **state) {
+  (void)state;
+  size_t learned = 0;
+  for (const l2o_solver *const *s = l2o_solver_list(); *s; s++)
+    if ((*s)->step_vjp) {
+      check_step(*s);
+      learned++;
+    }
+  assert_true(learned >= 2);
+}
+
+/* ---- a whole unroll ---- */
+
+enum { BATCH = 3, HIDDEN = 8, PARAMETERS = 4 + 3 * HIDDEN + 1, HORIZON = 5 };
+
+/* The rules written down once more, for one instance. The inputs of the network come from `features`, if that is given: constants
+ * recorded at other weights (style.md (d)). Otherwise they are where the rule is, and are noted in `recorded`. */
+typedef struct replay {
+  const l2o_problem *problem;
+  double step;
+  bool nesterov;
+  double x[N], y[N], t;
+} replay;
+
+static double network(const double *w, double u0, double u1) {
+  double z0 = fmax(u0 * w[0] + u1 * w[2], 0), z1 = fmax(u0 * w[1] + u1 * w[3], 0), a = 0;
+  for (size_t j = 0; j < HIDDEN; j++)
+    a += fmax(z0 * w[4 + j] + z1 * w[4 + HIDDEN + j], 0) * w[4 + 2 * HIDDEN + j];
+  return w[PARAMETERS - 1] * 2 / (1 + exp(-a));
+}
+
+static double replay_step(replay *r, const double *w, double (*features)[2], double (*recorded)[2]) {
+  double g[N], u[N][2];
+  const double *at = r->nesterov ? r->y : r->x;
+  gradient_at(r->problem, g, at);
+  for (size_t i = 0; i < N; i++) {
+    u[i][0] = features ? features[i][0] : g[i];
+    u[i][1] = features ? features[i][1] : at[i];
+  }
+  if (recorded)
+    memcpy(recorded, u, sizeof u);
+  const double next = (1 + sqrt(1 + 4 * r->t * r->t)) / 2, momentum = (r->t - 1) / next;
+  for (size_t i = 0; i < N; i++) {
+    double x = at[i] - r->step * network(w, u[i][0], u[i][1]) * g[i];
+    r->y[i] = x + momentum * (x - r->x[i]);
+    r->x[i] = x;
+  }
+  r->t = next;
+  return value_at(r->problem, r->x);
+}
+
+typedef struct unroll_at {
+  const l2o_problem *problems;
+  replay start[BATCH];
+  size_t steps;
+  l2o_loss loss;
+  l2o_reduction reduction;
+  double w[PARAMETERS], *moved, u[BATCH][HORIZON][N][2];
+  bool constant_features;
+} unroll_at;
+
+static double replay_loss(unroll_at *c, bool record, replay *end) {
+  double loss = 0;
+  for (size_t b = 0; b < BATCH; b++) {
+    replay r = c->start[b];
+    for (size_t j = 1; j <= c->steps; j++) {
+      double(*u)[2] = c->u[b][j - 1];
+      double f = replay_step(&r, c->w, c->constant_features && !record ? u : NULL, record ? u : NULL);
+      double share = c->loss == L2O_LOSS_MEAN       ? 1.0 / (double)c->steps
+                     : c->loss == L2O_LOSS_WEIGHTED ? 2.0 * (double)j / (double)(c->steps * (c->steps + 1))
+                                                    : (j == c->steps);
+      loss += share * f;
+    }
+    if (end)
+      end[b] = r;
+  }
+  return c->reduction == L2O_REDUCTION_MEAN ? loss / BATCH : loss;
+}
+
+static double unroll_near(void *context, double h) {
+  unroll_at *c = context;
+  double before = *c->moved;
+  *c->moved += h;
+  double loss = replay_loss(c, false, NULL);
+  *c->moved = before;
+  return loss;
+}
+
+static l2o_status sample_for_unroll(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  (void)seed, (void)diag;
+  *out = ((const l2o_problem *)family->data)[index];
+  return L2O_OK;
+}
+
+static void check_unroll(const char *rule, const l2o_problem *problems, double fixed_step, const l2o_train_settings *settings,
+                         uint64_t seed) {
+  char spec[96], options[64];
+  const l2o_solver *solver = solver_named(rule);
+  const l2o_family family = {.struct_size = sizeof family, .name = "given", .n = N, .sample = sample_for_unroll, .data = problems};
+  snprintf(spec, sizeof spec, "%s:hidden=%d,learn_scale=true", rule, HIDDEN);
+  snprintf(options, sizeof options, "step=%.17g", fixed_step);
+  l2o_model *model = model_of(spec, 0);
+  randomise(model, seed, 0.6);
+  l2o_train_settings s = *settings;
+  s.batch = BATCH, s.horizon = HORIZON, s.optimizer = L2O_OPTIMIZER_SGD, s.learning_rate = 0, s.threads = 1;
+  s.options = fixed_step > 0 ? options : NULL;
+  l2o_trainer *trainer;
+  l2o_diag diag = {""};
+  assert_status(l2o_trainer_new(&trainer, model, solver, &family, &s, &diag), L2O_OK, &diag);
+
+  unroll_at c = {.problems = problems, .loss = s.loss, .reduction = s.reduction};
+  c.constant_features = s.stop_gradient == L2O_STOP_GRADIENT_FEATURES;
+  double *w = weights_of(model), constant;
+  memcpy(c.w, w, sizeof c.w);
+  free(w);
+  for (size_t b = 0; b < BATCH; b++) {
+    replay *r = &c.start[b];
+    *r = (replay){.problem = &problems[b], .step = fixed_step, .nesterov = strstr(rule, "nesterov") != NULL, .t = 1};
+    if (fixed_step == 0) {
+      assert_status(l2o_problem_lipschitz(&problems[b], &constant), L2O_OK, NULL);
+      r->step = 0.9999 / constant;
+    }
+    assert_status(l2o_problem_start(&problems[b], r->x), L2O_OK, NULL);
+    memcpy(r->y, r->x, sizeof r->y);
+  }
+  for (size_t done = 0; done < HORIZON;) { /* segment by segment */
+    const size_t unroll = s.unroll ? s.unroll : HORIZON;
+    c.steps = HORIZON - done < unroll ? HORIZON - done : unroll;
+    replay end[BATCH];
+    double loss, gradient[PARAMETERS], expected[PARAMETERS], expected_loss = replay_loss(&c, true, end);
+    assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
+    assert_close(loss, expected_loss, 1e-12, 0);
+    for (size_t j = 0; j < PARAMETERS; j++) {
+      c.moved = &c.w[j];
+      expected[j] = slope(unroll_near, &c, 1e-5);
+    }
+    for (size_t i = 0; i < model->tensor_count; i++) {
+      const l2o_model_tensor *t = &model->tensors[i];
+      assert_near(gradient + t->offset, expected + t->offset, t->count, 1e-7, t->name);
+    }
+    l2o_train_record record;
+    assert_status(l2o_trainer_step(trainer, &record, &diag), L2O_OK, &diag); /* learning rate 0: the next segment */
+    assert_true(record.loss == loss);
+    memcpy(c.start, end, sizeof end);
+    done += c.steps;
+  }
+  l2o_trainer_free(trainer);
+  l2o_model_free(model);
+}
+
+static void whole_unrolls_against_differences(void **state) {
+  (void)state;
+  l2o_problem problems[BATCH];
+  for (size_t b = 0; b < BATCH; b++)
+    problems[b] = sampled("qp:n=6,m=4", 31, b);
+  /* the trainer frees what a family gives it: let it have plain copies that own nothing */
+  l2o_problem_ops plain = *problems[0].ops;
+  plain.free = NULL;
+  l2o_problem lent[BATCH];
+  for (size_t b = 0; b < BATCH; b++)
+    lent[b] = (l2o_problem){.ops = &plain, .data = problems[b].data, .n = N};
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  static const size_t unrolls[] = {0, 2, 3, 1};
+  for (size_t rule = 0; rule < 2; rule++)
+    for (l2o_loss loss = L2O_LOSS_LAST; loss <= L2O_LOSS_WEIGHTED; loss++)
+      for (int mode = L2O_STOP_GRADIENT_FEATURES; mode <= L2O_STOP_GRADIENT_NONE; mode++)
+        for (size_t u = 0; u < 4; u++) {
+          l2o_train_settings s = l2o_train_settings_default();
+          s.loss = loss, s.stop_gradient = (l2o_stop_gradient)mode, s.unroll = unrolls[u];
+          s.reduction = u % 2 ? L2O_REDUCTION_SUM : L2O_REDUCTION_MEAN;
+          check_unroll(rules[rule], lent, 0, &s, 40 + u);
+        }
+  for (size_t b = 0; b < BATCH; b++)
+    l2o_problem_free(&problems[b]);
+}
+
+/* f(x) = sum of x_i^4 / 4 + (x_i - x_{i+1})^2 / 2 - i x_i / 10: neither quadratic nor with a Hessian-vector product of its own. */
+static l2o_status quartic(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *f += x[i] * x[i] * x[i] * x[i] / 4 - (double)i * x[i] / 10;
+    g[i] = x[i] * x[i] * x[i] - (double)i / 10;
+  }
+  for (size_t i = 0; i + 1 < p->n; i++) {
+    double d = x[i] - x[i + 1];
+    *f += d * d / 2;
+    g[i] += d;
+    g[i + 1] -= d;
+  }
+  return L2O_OK;
+}
+static l2o_status quartic_start(const l2o_problem *p, l2o_real *x) {
+  for (size_t i = 0; i < p->n; i++)
+    x[i] = 0.3 + 0.2 * (double)i + 0.1 * (double)(p->data != NULL);
+  return L2O_OK;
+}
+
+static void unrolls_without_a_hessian_vector_product(void **state) {
+  (void)state;
+  static const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "quartic", .gradient = quartic, .start = quartic_start};
+  const l2o_problem problems[BATCH] = {{&ops, NULL, N}, {&ops, &ops, N}, {&ops, NULL, N}};
+  for (int mode = L2O_STOP_GRADIENT_FEATURES; mode <= L2O_STOP_GRADIENT_NONE; mode++) {
+    l2o_train_settings s = l2o_train_settings_default();
+    s.loss = L2O_LOSS_MEAN, s.stop_gradient = (l2o_stop_gradient)mode, s.unroll = 3;
+    check_unroll("math-l2o-gd", problems, 0.07, &s, 50);
+    check_unroll("math-l2o-nesterov", problems, 0.07, &s, 50);
+  }
+}
+#endif
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(angular_equals_dense_for_random_weights),
+      cmocka_unit_test(angular_equals_dense_at_the_initialisation),
+      cmocka_unit_test(ties_are_exact),
+      cmocka_unit_test(crowded_angles),
+      cmocka_unit_test(dead_coordinates_pass_nothing_on),
+      cmocka_unit_test(one_feature_sees_only_itself),
+      cmocka_unit_test(output_scales_and_their_slopes),
+      cmocka_unit_test(output_scales_keep_their_precision_near_zero),
+      cmocka_unit_test(output_scales_stay_finite_far_out),
+#ifndef L2O_SINGLE
+      cmocka_unit_test(network_against_differences),
+      cmocka_unit_test(backward_adds_to_what_is_there),
+      cmocka_unit_test(one_step_against_differences),
+      cmocka_unit_test(whole_unrolls_against_differences),
+      cmocka_unit_test(unrolls_without_a_hessian_vector_product),
+#endif
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,886 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The trainer: updates, schedules, resuming, instances of training and validation, steps that are rejected. What the gradient is,
+ * test_network.c and the golden files say. */
+#include "l2o_fixtures.h"
+
+#include "counting_malloc.h"
+#include "learn/optimizer.h"
+#include <l2o/tensor_file.h>
+
+static const char RULE[] = "math-l2o-gd";
+
+/* A trainer with its model and family. */
+typedef struct school {
+  l2o_model *model;
+  const l2o_family *family;
+  l2o_family *own;
+  l2o_trainer *trainer;
+} school;
+
+static school school_of(const char *rule, const l2o_family *family, const l2o_train_settings *settings) {
+  char spec[80];
+  l2o_diag diag = {""};
+  school s = {.family = family};
+  if (!family)
+    s.family = s.own = family_of("qp:n=8,m=5");
+  snprintf(spec, sizeof spec, "%s:hidden=16,expansion=2", rule);
+  s.model = model_of(spec, 1);
+  randomise(s.model, 2, 0.3);
+  assert_status(l2o_trainer_new(&s.trainer, s.model, solver_named(rule), s.family, settings, &diag), L2O_OK, &diag);
+  return s;
+}
+
+static void school_free(school *s) {
+  l2o_trainer_free(s->trainer);
+  l2o_model_free(s->model);
+  l2o_family_free(s->own);
+}
+
+static l2o_train_settings small_settings(void) {
+  l2o_train_settings s = l2o_train_settings_default();
+  s.batch = 3, s.horizon = 6, s.threads = 1, s.seed = 5, s.learning_rate = 1e-2;
+  return s;
+}
+
+static l2o_train_record step(school *s) {
+  l2o_train_record record;
+  l2o_diag diag = {""};
+  assert_status(l2o_trainer_step(s->trainer, &record, &diag), L2O_OK, &diag);
+  return record;
+}
+
+static void assert_same_models(const l2o_model *a, const l2o_model *b) {
+  size_t count;
+  const l2o_real *w = l2o_model_parameters(a, &count);
+  assert_same_reals(w, l2o_model_parameters(b, NULL), count);
+}
+
+static void assert_same_records(const l2o_train_record *a, const l2o_train_record *b) {
+  assert_int_equal(a->step, b->step);
+  assert_true(a->loss == b->loss && a->learning_rate == b->learning_rate && a->gradient_norm == b->gradient_norm);
+  assert_true(a->rejected == b->rejected && a->rejected_total == b->rejected_total);
+}
+
+/* ---- updates ---- */
+
+static void sgd_steps_along_the_gradient(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.optimizer = L2O_OPTIMIZER_SGD;
+  school s = school_of(RULE, NULL, &settings);
+  double *before = weights_of(s.model), gradient[53], loss, squares = 0;
+  assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+  l2o_train_record record = step(&s);
+  double *after = weights_of(s.model);
+  l2o_model_tensor scale = tensor_named(s.model, "p_scale");
+  for (size_t i = 0; i < scale.offset; i++) {
+    assert_close(after[i], before[i] - 1e-2 * gradient[i], BY_PRECISION(1e-14, 1e-6), BY_PRECISION(1e-15, 1e-7));
+    squares += gradient[i] * gradient[i];
+  }
+  assert_true(after[scale.offset] == 1); /* not learned */
+  assert_true(record.loss == loss && record.step == 1 && !record.rejected && record.learning_rate == 1e-2);
+  assert_close(record.gradient_norm, sqrt(squares), 1e-13, 0);
+  free(before);
+  free(after);
+  school_free(&s);
+}
+
+static void adam_steps_as_published(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.beta1 = 0.8, settings.beta2 = 0.95, settings.epsilon = 1e-4;
+  school s = school_of(RULE, NULL, &settings);
+  double *w = weights_of(s.model), gradient[53], loss, m[53] = {0}, v[53] = {0};
+  for (int t = 1; t <= 4; t++) {
+    assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+    step(&s);
+    double *after = weights_of(s.model);
+    for (size_t i = 0; i < 52; i++) {
+      m[i] = 0.8 * m[i] + 0.2 * gradient[i];
+      v[i] = 0.95 * v[i] + 0.05 * gradient[i] * gradient[i];
+      w[i] -= 1e-2 * (m[i] / (1 - pow(0.8, t))) / (sqrt(v[i] / (1 - pow(0.95, t))) + 1e-4);
+      assert_close(after[i], w[i], BY_PRECISION(1e-13, 1e-6), BY_PRECISION(1e-13, 1e-6));
+    }
+    assert_true(after[52] == 1);
+    free(after);
+  }
+  free(w);
+  school_free(&s);
+}
+
+static void learn_scale_trains_the_scale(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  l2o_family *family = family_of("qp:n=8,m=5");
+  l2o_model *model = model_of("math-l2o-gd:hidden=16,learn_scale=true", 1);
+  l2o_trainer *trainer;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), family, &settings, NULL), L2O_OK, NULL);
+  assert_status(l2o_trainer_step(trainer, NULL, NULL), L2O_OK, NULL);
+  double *w = weights_of(model);
+  assert_close(w[tensor_named(model, "p_scale").offset], 1.01, 1e-6, 0); /* Adam's first step has the size of the learning rate */
+  free(w);
+  l2o_trainer_free(trainer);
+  l2o_model_free(model);
+  l2o_family_free(family);
+}
+
+static void clipping_shortens_long_gradients_only(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.optimizer = L2O_OPTIMIZER_SGD, settings.learning_rate = 1;
+  school s = school_of(RULE, NULL, &settings);
+  double gradient[53], loss, *start = weights_of(s.model);
+  assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+  const double norm = step(&s).gradient_norm;
+  school_free(&s);
+  for (int i = 0; i < 2; i++) {
+    settings.clip_norm = i ? 2 * norm : 0.25 * norm;
+    s = school_of(RULE, NULL, &settings);
+    assert_true(step(&s).gradient_norm == norm); /* reported before clipping */
+    double *after = weights_of(s.model), factor = i ? 1 : 0.25;
+    for (size_t j = 0; j < 52; j++)
+      assert_close(start[j] - after[j], factor * gradient[j], BY_PRECISION(1e-12, 1e-5), BY_PRECISION(1e-14, 1e-6));
+    free(after);
+    school_free(&s);
+  }
+  free(start);
+}
+
+static void schedules(void **state) {
+  (void)state;
+  l2o_train_settings s = small_settings();
+  s.learning_rate = 0.1, s.steps = 10, s.learning_rate_end = 0.02;
+  assert_true(l2o_schedule_rate(&s, 0) == 0.1 && l2o_schedule_rate(&s, 1000) == 0.1);
+  s.schedule = L2O_SCHEDULE_COSINE;
+  assert_close(l2o_schedule_rate(&s, 0), 0.1, 1e-15, 0);
+  assert_close(l2o_schedule_rate(&s, 5), 0.06, 1e-15, 0);
+  assert_close(l2o_schedule_rate(&s, 3), 0.02 + 0.08 * (1 + cos(0.3 * acos(-1))) / 2, 1e-15, 0);
+  assert_close(l2o_schedule_rate(&s, 10), 0.02, 1e-15, 0);
+  assert_close(l2o_schedule_rate(&s, 11), 0.02, 1e-15, 0); /* and stays there */
+  s.schedule = L2O_SCHEDULE_STEP, s.decay = 0.5, s.decay_every = 4;
+  assert_true(l2o_schedule_rate(&s, 3) == 0.1 && l2o_schedule_rate(&s, 4) == 0.05 && l2o_schedule_rate(&s, 8) == 0.025);
+}
+
+static void the_scheduled_rate_is_the_one_used(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.optimizer = L2O_OPTIMIZER_SGD, settings.schedule = L2O_SCHEDULE_STEP, settings.decay = 0.5, settings.decay_every = 2;
+  school s = school_of(RULE, NULL, &settings);
+  for (int i = 0; i < 5; i++) {
+    double gradient[53], loss, *before = weights_of(s.model);
+    assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+    double rate = 1e-2 * pow(0.5, i / 2);
+    assert_true(step(&s).learning_rate == rate);
+    double *after = weights_of(s.model);
+    for (size_t j = 0; j < 52; j++)
+      assert_close(after[j], before[j] - rate * gradient[j], BY_PRECISION(1e-14, 1e-6), BY_PRECISION(1e-15, 1e-7));
+    free(before);
+    free(after);
+  }
+  school_free(&s);
+}
+
+static void sum_is_batch_times_mean(void **state) {
+  (void)state;
+  double loss[2], gradient[2][53];
+  for (int i = 0; i < 2; i++) {
+    l2o_train_settings settings = small_settings();
+    settings.reduction = i ? L2O_REDUCTION_SUM : L2O_REDUCTION_MEAN;
+    school s = school_of(RULE, NULL, &settings);
+    assert_status(l2o_trainer_gradient(s.trainer, &loss[i], gradient[i], NULL), L2O_OK, NULL);
+    school_free(&s);
+  }
+  assert_close(loss[1], 3 * loss[0], 1e-14, 0);
+  for (size_t j = 0; j < 53; j++)
+    assert_close(gradient[1][j], 3 * gradient[0][j], BY_PRECISION(1e-12, 1e-5), BY_PRECISION(1e-13, 1e-5));
+}
+
+static void training_lowers_the_loss(void **state) {
+  (void)state;
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  for (int rule = 0; rule < 2; rule++)
+    for (int fresh = 0; fresh < 2; fresh++) {
+      l2o_train_settings settings = small_settings();
+      settings.batch = 8, settings.horizon = 20, settings.fresh = fresh, settings.learning_rate = 3e-3;
+      settings.validation_instances = 16;
+      char spec[64];
+      snprintf(spec, sizeof spec, "%s:hidden=64,expansion=2", rules[rule]);
+      l2o_family *family = family_of("qp:n=8,m=5");
+      l2o_model *model = model_of(spec, 1);
+      l2o_trainer *trainer;
+      double before, after;
+      assert_status(l2o_trainer_new(&trainer, model, solver_named(rules[rule]), family, &settings, NULL), L2O_OK, NULL);
+      assert_status(l2o_trainer_validate(trainer, &before, NULL), L2O_OK, NULL);
+      l2o_train_record first, last;
+      assert_status(l2o_trainer_step(trainer, &first, NULL), L2O_OK, NULL);
+      for (int i = 0; i < 60; i++)
+        assert_status(l2o_trainer_step(trainer, &last, NULL), L2O_OK, NULL);
+      assert_status(l2o_trainer_validate(trainer, &after, NULL), L2O_OK, NULL);
+      assert_true(fresh || last.loss < 0.8 * first.loss);
+      assert_true(after < 0.9 * before); /* on instances that it has not seen */
+      l2o_trainer_free(trainer);
+      l2o_model_free(model);
+      l2o_family_free(family);
+    }
+}
+
+/* ---- resuming ---- */
+
+static void check_resume(const char *rule, const l2o_train_settings *settings, int before, int after) {
+  l2o_diag diag = {""};
+  school unbroken = school_of(rule, NULL, settings), first = school_of(rule, NULL, settings),
+         second = school_of(rule, NULL, settings);
+  l2o_train_record expected = {0}, record = {0};
+  for (int i = 0; i < before; i++) {
+    expected = step(&unbroken);
+    record = step(&first);
+    assert_same_records(&record, &expected);
+  }
+  assert_true(l2o_trainer_keep_best(unbroken.trainer, 3) && l2o_trainer_keep_best(first.trainer, 3));
+  assert_status(l2o_trainer_save(first.trainer, in_folder("checkpoint"), "id", &diag), L2O_OK, &diag);
+  step(&first); /* does not reach back into the file */
+  randomise(second.model, 99, 0.1);
+  for (int i = 0; i < 2; i++)
+    step(&second); /* a trainer that has been elsewhere */
+  assert_status(l2o_trainer_resume(second.trainer, in_folder("checkpoint"), "id", &diag), L2O_OK, &diag);
+  assert_int_equal(l2o_trainer_steps_done(second.trainer), before);
+  assert_same_models(second.model, unbroken.model);
+  for (int i = 0; i < after; i++) {
+    expected = step(&unbroken);
+    record = step(&second);
+    assert_same_records(&record, &expected);
+  }
+  assert_same_models(second.model, unbroken.model);
+  assert_false(l2o_trainer_keep_best(second.trainer, 3.5)); /* 3 is known */
+  assert_status(l2o_trainer_use_best(second.trainer), L2O_OK, NULL);
+  assert_status(l2o_trainer_use_best(unbroken.trainer), L2O_OK, NULL);
+  assert_same_models(second.model, unbroken.model);
+  school_free(&unbroken);
+  school_free(&first);
+  school_free(&second);
+}
+
+static void a_resumed_run_equals_an_unbroken_one(void **state) {
+  (void)state;
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  for (int rule = 0; rule < 2; rule++)
+    for (int optimizer = 0; optimizer < 2; optimizer++)
+      for (int fresh = 0; fresh < 2; fresh++)
+        for (int schedule = 0; schedule < 3; schedule++) {
+          l2o_train_settings s = small_settings();
+          s.optimizer = (l2o_optimizer)optimizer, s.fresh = fresh, s.schedule = (l2o_schedule)schedule;
+          s.steps = 10, s.decay_every = 3, s.decay = 0.5;
+          s.horizon = 7, s.unroll = 3;                    /* segments of 3, 3, 1 */
+          check_resume(rules[rule], &s, 3 + schedule, 5); /* at the end, after one and after two segments of a horizon */
+        }
+}
+
+static void resuming_with_another_number_of_threads(void **state) {
+  (void)state;
+  l2o_train_settings s = small_settings();
+  s.unroll = 2;
+  school one = school_of(RULE, NULL, &s);
+  s.threads = 2;
+  school two = school_of(RULE, NULL, &s);
+  step(&one);
+  assert_status(l2o_trainer_save(one.trainer, in_folder("checkpoint"), NULL, NULL), L2O_OK, NULL);
+  assert_status(l2o_trainer_resume(two.trainer, in_folder("checkpoint"), NULL, NULL), L2O_OK, NULL);
+  for (int i = 0; i < 4; i++) {
+    l2o_train_record a = step(&one), b = step(&two);
+    assert_same_records(&a, &b);
+  }
+  assert_same_models(one.model, two.model);
+  school_free(&one);
+  school_free(&two);
+}
+
+/* A trainer that refuses a checkpoint goes on as if nothing had been. */
+static void assert_refused(school *s, school *twin, const char *path, const char *id, l2o_status expected, const char *sentence) {
+  l2o_diag diag = {""};
+  l2o_status status = l2o_trainer_resume(s->trainer, path, id, &diag);
+  assert_names(&diag, sentence);
+  assert_names(&diag, path);
+  assert_status(status, expected, &diag);
+  assert_status(l2o_trainer_resume(s->trainer, path, id, NULL), expected, NULL);
+  l2o_train_record a = step(s), b = step(twin);
+  assert_same_records(&a, &b);
+  assert_same_models(s->model, twin->model);
+}
+
+static void checkpoints_of_another_run_are_refused(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.unroll = 4;
+  school s = school_of(RULE, NULL, &settings), twin = school_of(RULE, NULL, &settings);
+  settings.batch = 4;
+  school larger = school_of(RULE, NULL, &settings);
+  school other = school_of("math-l2o-nesterov", NULL, &settings);
+  step(&larger);
+  step(&other);
+  assert_status(l2o_trainer_save(other.trainer, in_folder("other"), "id", NULL), L2O_OK, NULL);
+  assert_refused(&s, &twin, in_folder("other"), "id", L2O_ERR_ARG, "another rule");
+  assert_status(l2o_trainer_save(larger.trainer, in_folder("larger"), "id", NULL), L2O_OK, NULL);
+  assert_refused(&s, &twin, in_folder("larger"), "another id", L2O_ERR_ARG, "another configuration");
+  assert_refused(&s, &twin, in_folder("larger"), NULL, L2O_ERR_ARG, "another configuration");
+  assert_refused(&s, &twin, in_folder("larger"), "id", L2O_ERR_SHAPE, "'x' has 32 entries, 24 expected");
+  l2o_model *wider = model_of("math-l2o-gd:hidden=17", 1);
+  l2o_trainer *trainer;
+  assert_status(l2o_trainer_new(&trainer, wider, solver_named(RULE), s.family, &settings, NULL), L2O_OK, NULL);
+  assert_status(l2o_trainer_save(trainer, in_folder("wider"), "id", NULL), L2O_OK, NULL);
+  assert_refused(&s, &twin, in_folder("wider"), "id", L2O_ERR_ARG, "another model");
+  assert_status(l2o_model_save(wider, in_folder("model"), NULL), L2O_OK, NULL);
+  assert_refused(&s, &twin, in_folder("model"), "id", L2O_ERR_FORMAT, "not a checkpoint");
+  assert_refused(&s, &twin, in_folder("absent"), "id", L2O_ERR_IO, "No such file");
+  l2o_trainer_free(trainer);
+  l2o_model_free(wider);
+  school_free(&s);
+  school_free(&twin);
+  school_free(&larger);
+  school_free(&other);
+}
+
+/* Copies a checkpoint with one array left out (value NULL), or filled with *value, `entries` of them (0: as many as before). */
+static void tamper(const char *from, const char *to, const char *name, const double *value, size_t entries) {
+  static const char *const keys[] = {"l2o.checkpoint", "l2o.model", "l2o.precision", "l2o.solver", "seed", "config"};
+  l2o_tensor_file *file;
+  l2o_tensor_writer *writer;
+  bool found = false;
+  assert_status(l2o_tensor_file_open(&file, from, NULL), L2O_OK, NULL);
+  assert_status(l2o_tensor_writer_new(&writer), L2O_OK, NULL);
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (strcmp(keys[i], name) != 0)
+      assert_status(l2o_tensor_writer_metadata(writer, keys[i], l2o_tensor_file_metadata(file, keys[i])), L2O_OK, NULL);
+    else
+      found = true;
+  for (size_t i = 0; i < l2o_tensor_file_count(file); i++) {
+    const l2o_tensor *t = l2o_tensor_file_at(file, i);
+    size_t shape[2] = {t->count, 0}, rank = 1;
+    bool target = strcmp(t->name, name) == 0;
+    double *values = malloc((t->count + entries + 1) * sizeof *values);
+    l2o_tensor_to_double(t, values);
+    if (target) {
+      found = true;
+      shape[0] = entries ? entries : t->count;
+      for (size_t j = 0; value && j < shape[0]; j++)
+        values[j] = *value;
+    }
+    if (!target || value)
+      assert_status(l2o_tensor_writer_add(writer, t->name, t->dtype, values, shape, rank), L2O_OK, NULL);
+    free(values);
+  }
+  assert_true(found);
+  assert_status(l2o_tensor_writer_save(writer, to, NULL), L2O_OK, NULL);
+  l2o_tensor_writer_free(writer);
+  l2o_tensor_file_free(file);
+}
+
+static void broken_checkpoints_are_refused(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.unroll = 2;
+  static const char *const arrays[] = {"step",           "updates", "round",   "position", "rejected",
+                                       "rejected_run",   "weights", "moment1", "moment2",  "best.weights",
+                                       "best.objective", "x",       "state",   "config",   "l2o.precision"};
+  school s = school_of("math-l2o-nesterov", NULL, &settings), twin = school_of("math-l2o-nesterov", NULL, &settings);
+  char good[sizeof in_folder_path], bad[sizeof in_folder_path];
+  strcpy(good, in_folder("good"));
+  strcpy(bad, in_folder("bad"));
+  step(&s);
+  step(&twin);
+  assert_status(l2o_trainer_save(s.trainer, good, "id", NULL), L2O_OK, NULL);
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+    tamper(good, bad, arrays[i], NULL, 0);
+    assert_refused(&s, &twin, bad, "id", L2O_ERR_FORMAT, arrays[i]);
+  }
+  const double not_a_number = (double)NAN, infinite = (double)INFINITY, huge = 1e300, negative = -1, six = 6;
+  tamper(good, bad, "weights", &not_a_number, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_NUMERIC, "'weights'");
+  tamper(good, bad, "moment2", &infinite, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_NUMERIC, "'moment2'");
+  tamper(good, bad, "x", &not_a_number, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_NUMERIC, "'x'");
+  tamper(good, bad, "weights", &negative, 7);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_SHAPE, "'weights' has 7 entries");
+  tamper(good, bad, "round", &negative, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_FORMAT, "'round' is not a count");
+  tamper(good, bad, "position", &six, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_FORMAT, "beyond the horizon");
+#ifdef L2O_SINGLE
+  tamper(good, bad, "weights", &huge, 0);
+  assert_refused(&s, &twin, bad, "id", L2O_ERR_NUMERIC, "do not fit");
+#else
+  (void)huge;
+#endif
+  /* the good file cut anywhere */
+  static char bytes[100000];
+  FILE *stream = fopen(good, "rb");
+  size_t length = fread(bytes, 1, sizeof bytes, stream);
+  fclose(stream);
+  assert_true(length > 1000 && length < sizeof bytes);
+  for (size_t cut = 0; cut < length; cut += length / 7) {
+    stream = fopen(bad, "wb");
+    fwrite(bytes, 1, cut, stream);
+    fclose(stream);
+    assert_refused(&s, &twin, bad, "id", L2O_ERR_FORMAT, "bad");
+  }
+  school_free(&s);
+  school_free(&twin);
+}
+
+static void an_unwritable_checkpoint_says_why(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  l2o_diag diag = {""};
+  school s = school_of(RULE, NULL, &settings);
+  assert_status(l2o_trainer_save(s.trainer, in_folder("absent/checkpoint"), "id", &diag), L2O_ERR_IO, NULL);
+  assert_names(&diag, "absent/checkpoint: cannot write");
+  school_free(&s);
+}
+
+/* ---- threads ---- */
+
+static void the_number_of_threads_does_not_change_a_bit(void **state) {
+  (void)state;
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  for (int rule = 0; rule < 2; rule++)
+    for (int fresh = 0; fresh < 2; fresh++) {
+      l2o_train_settings settings = small_settings();
+      settings.batch = 5, settings.validation_instances = 3, settings.unroll = 4, settings.fresh = fresh;
+      school one = school_of(rules[rule], NULL, &settings);
+      settings.threads = 2;
+      school two = school_of(rules[rule], NULL, &settings);
+      for (int i = 0; i < 6; i++) {
+        double a, b;
+        l2o_train_record x = step(&one), y = step(&two);
+        assert_same_records(&x, &y);
+        assert_status(l2o_trainer_validate(one.trainer, &a, NULL), L2O_OK, NULL);
+        assert_status(l2o_trainer_validate(two.trainer, &b, NULL), L2O_OK, NULL);
+        assert_true(a == b);
+      }
+      assert_same_models(one.model, two.model);
+      school_free(&one);
+      school_free(&two);
+    }
+}
+
+/* ---- instances ---- */
+
+/* A user's family that notes who was asked for. */
+enum { NOTES = 256 };
+typedef struct notebook {
+  const l2o_family *inner;
+  size_t count;
+  uint64_t seed[NOTES], index[NOTES];
+} notebook;
+
+static l2o_status noting_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  notebook *notes = (notebook *)(uintptr_t)family->data;
+  assert_true(notes->count < NOTES);
+  notes->seed[notes->count] = seed;
+  notes->index[notes->count++] = index;
+  return notes->inner->sample(notes->inner, out, seed, index, diag);
+}
+
+static void validation_never_meets_training_instances(void **state) {
+  (void)state;
+  l2o_family *qp = family_of("qp:n=8,m=5");
+  for (int fresh = 0; fresh < 2; fresh++) {
+    notebook notes = {.inner = qp};
+    const l2o_family family = {.struct_size = sizeof family, .name = "noting", .n = 8, .sample = noting_sample, .data = &notes};
+    l2o_train_settings settings = small_settings();
+    settings.validation_instances = 4, settings.validation_seed = settings.seed = 6, settings.fresh = fresh;
+    school s = school_of(RULE, &family, &settings);
+    double objective;
+    for (int i = 0; i < 4; i++) {
+      step(&s);
+      assert_status(l2o_trainer_validate(s.trainer, &objective, NULL), L2O_OK, NULL);
+    }
+    size_t trained = 0, validated = 0;
+    for (size_t i = 0; i < notes.count; i++)
+      if (notes.seed[i] == l2o_seed_for(6, L2O_PURPOSE_TRAIN))
+        assert_int_equal(notes.index[i], trained++);
+      else if (notes.seed[i] == l2o_seed_for(6, L2O_PURPOSE_VALIDATION))
+        assert_int_equal(notes.index[i], validated++);
+      else
+        fail_msg("a seed for another purpose");
+    assert_int_equal(trained, fresh ? 12 : 3);
+    assert_int_equal(validated, 4);
+    school_free(&s);
+  }
+  l2o_family_free(qp);
+}
+
+static void a_file_keeps_its_last_rows_for_validation(void **state) {
+  (void)state;
+  l2o_family *qp = family_of("qp:n=8,m=5");
+  for (int fresh = 0; fresh < 2; fresh++) {
+    notebook notes = {.inner = qp};
+    const l2o_family family = {
+        .struct_size = sizeof family, .name = "noting", .n = 8, .count = 10, .sample = noting_sample, .data = &notes};
+    l2o_train_settings settings = small_settings();
+    settings.validation_instances = 3, settings.fresh = fresh;
+    school s = school_of(RULE, &family, &settings);
+    for (int i = 0; i < 4; i++)
+      step(&s);
+    bool trained[10] = {false}, validated[10] = {false};
+    for (size_t i = 0; i < notes.count; i++)
+      (notes.seed[i] == l2o_seed_for(5, L2O_PURPOSE_TRAIN) ? trained : validated)[notes.index[i]] = true;
+    for (size_t i = 0; i < 10; i++) {
+      assert_int_equal(validated[i], i >= 7);
+      assert_int_equal(trained[i], i < (fresh ? 7 : 3)); /* 12 fresh ones go round the seven */
+    }
+    school_free(&s);
+  }
+  l2o_family_free(qp);
+}
+
+static void validation_is_the_mean_objective_after_the_horizon(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.validation_instances = 4, settings.validation_seed = 9, settings.unroll = 2;
+  school s = school_of(RULE, NULL, &settings);
+  double objective, mean = 0;
+  step(&s); /* in the middle of a horizon validation starts at the start all the same */
+  assert_status(l2o_trainer_validate(s.trainer, &objective, NULL), L2O_OK, NULL);
+  l2o_settings run = l2o_settings_default();
+  run.iterations = settings.horizon;
+  for (uint64_t i = 0; i < 4; i++) {
+    l2o_problem p;
+    l2o_real x[8] = {0};
+    assert_status(l2o_family_sample(s.family, &p, 9, L2O_PURPOSE_VALIDATION, i, NULL), L2O_OK, NULL);
+    assert_status(l2o_minimize(solver_named(RULE), s.model, &p, x, NULL, &run, NULL), L2O_OK, NULL);
+    mean += value_at(&p, x) / 4;
+    l2o_problem_free(&p);
+  }
+  assert_close(objective, mean, 1e-14, 0);
+  school_free(&s);
+  settings.validation_instances = 0;
+  s = school_of(RULE, NULL, &settings);
+  l2o_diag diag;
+  assert_status(l2o_trainer_validate(s.trainer, &objective, &diag), L2O_ERR_NOTSUP, NULL);
+  assert_string_equal(diag.text, "there are no validation instances");
+  school_free(&s);
+}
+
+static void validation_does_not_disturb_training(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.validation_instances = 2, settings.unroll = 2;
+  school s = school_of("math-l2o-nesterov", NULL, &settings), quiet = school_of("math-l2o-nesterov", NULL, &settings);
+  for (int i = 0; i < 5; i++) {
+    double objective, gradient[53];
+    assert_status(l2o_trainer_validate(s.trainer, &objective, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_gradient(s.trainer, &objective, gradient, NULL), L2O_OK, NULL);
+    l2o_train_record a = step(&s), b = step(&quiet);
+    assert_same_records(&a, &b);
+  }
+  assert_same_models(s.model, quiet.model);
+  school_free(&s);
+  school_free(&quiet);
+}
+
+static void the_best_weights_come_back(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  school s = school_of(RULE, NULL, &settings);
+  assert_status(l2o_trainer_use_best(s.trainer), L2O_ERR_NOTSUP, NULL);
+  assert_true(l2o_trainer_keep_best(s.trainer, 2));
+  step(&s);
+  assert_false(l2o_trainer_keep_best(s.trainer, 2));
+  assert_false(l2o_trainer_keep_best(s.trainer, (double)NAN));
+  assert_true(l2o_trainer_keep_best(s.trainer, 1));
+  l2o_model *best;
+  assert_status(l2o_model_clone(&best, s.model), L2O_OK, NULL);
+  step(&s);
+  assert_false(l2o_trainer_keep_best(s.trainer, 1.5));
+  assert_status(l2o_trainer_use_best(s.trainer), L2O_OK, NULL);
+  assert_same_models(s.model, best);
+  l2o_model_free(best);
+  school_free(&s);
+}
+
+/* ---- when things go wrong ---- */
+
+/* 1/2 |x - 1|^2, until told to answer nonsense. */
+typedef struct moody {
+  enum { WELL, NOT_A_NUMBER, FAILING } mood;
+} moody;
+
+static l2o_status moody_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  const moody *m = p->data;
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    g[i] = x[i] - 1;
+    *f += 0.5 * (double)g[i] * (double)g[i];
+  }
+  if (m->mood == NOT_A_NUMBER)
+    *f = (double)NAN;
+  return m->mood == FAILING ? L2O_ERR_ARG : L2O_OK;
+}
+static l2o_status moody_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  static const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "moody", .gradient = moody_gradient};
+  (void)seed, (void)index, (void)diag;
+  *out = (l2o_problem){.ops = &ops, .data = family->data, .n = 4};
+  return L2O_OK;
+}
+
+static void rejected_steps_leave_the_weights(void **state) {
+  (void)state;
+  moody m = {WELL};
+  const l2o_family family = {.struct_size = sizeof family, .name = "moody", .n = 4, .sample = moody_sample, .data = &m};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.max_rejected = 3, settings.unroll = 2;
+  school s = school_of(RULE, &family, &settings);
+  l2o_diag diag = {""};
+  l2o_train_record record = step(&s);
+  assert_false(record.rejected);
+  l2o_model *good;
+  assert_status(l2o_model_clone(&good, s.model), L2O_OK, NULL);
+  m.mood = NOT_A_NUMBER;
+  for (size_t i = 1; i <= 2; i++) {
+    record = step(&s);
+    assert_true(record.rejected && isnan(record.loss));
+    assert_int_equal(record.rejected_total, i);
+    assert_same_models(s.model, good);
+  }
+  double loss, gradient[53];
+  assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_string_equal(diag.text, "the loss or its gradient is not finite");
+  m.mood = WELL; /* recovers: the run of rejections begins anew, and so does the horizon */
+  record = step(&s);
+  assert_false(record.rejected);
+  assert_int_equal(record.rejected_total, 2);
+  l2o_model_free(good);
+  assert_status(l2o_model_clone(&good, s.model), L2O_OK, NULL);
+  m.mood = NOT_A_NUMBER;
+  step(&s);
+  step(&s);
+  assert_status(l2o_trainer_step(s.trainer, &record, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_names(&diag, "training step 7: loss or gradient was not finite 3 times in a row");
+  assert_true(record.rejected && record.rejected_total == 5 && record.step == 7);
+  assert_same_models(s.model, good);
+  l2o_model_free(good);
+  school_free(&s);
+}
+
+static void a_failing_callback_ends_the_step(void **state) {
+  (void)state;
+  moody m = {WELL};
+  const l2o_family family = {.struct_size = sizeof family, .name = "moody", .n = 4, .sample = moody_sample, .data = &m};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.validation_instances = 1;
+  school s = school_of(RULE, &family, &settings), twin = school_of(RULE, &family, &settings);
+  l2o_diag diag = {""};
+  step(&s);
+  step(&twin);
+  m.mood = FAILING;
+  double objective;
+  assert_status(l2o_trainer_step(s.trainer, NULL, &diag), L2O_ERR_CALLBACK, NULL);
+  assert_string_equal(diag.text, "training step 1: a callback reported a failure");
+  assert_status(l2o_trainer_validate(s.trainer, &objective, &diag), L2O_ERR_CALLBACK, NULL);
+  assert_string_equal(diag.text, "validation: a callback reported a failure");
+  assert_same_models(s.model, twin.model);
+  assert_int_equal(l2o_trainer_steps_done(s.trainer), 1);
+  m.mood = NOT_A_NUMBER;
+  assert_status(l2o_trainer_validate(s.trainer, &objective, NULL), L2O_OK, NULL);
+  assert_true(objective == HUGE_VAL); /* no weights to keep */
+  m.mood = WELL;
+  l2o_train_record a = step(&s), b = step(&twin);
+  assert_same_records(&a, &b);
+  school_free(&s);
+  school_free(&twin);
+}
+
+static void weights_that_would_overflow_are_rejected(void **state) {
+  (void)state;
+  l2o_train_settings settings = small_settings();
+  settings.optimizer = L2O_OPTIMIZER_SGD, settings.learning_rate = 1e308, settings.reduction = L2O_REDUCTION_SUM;
+  school s = school_of(RULE, NULL, &settings);
+  l2o_model *before;
+  assert_status(l2o_model_clone(&before, s.model), L2O_OK, NULL);
+  randomise(before, 2, 0.3);
+  l2o_train_record record = {0};
+  for (int i = 0; i < 3 && !record.rejected; i++) {
+    l2o_model_free(before);
+    assert_status(l2o_model_clone(&before, s.model), L2O_OK, NULL);
+    record = step(&s);
+  }
+  assert_true(record.rejected);
+  assert_same_models(s.model, before);
+  l2o_model_free(before);
+  school_free(&s);
+}
+
+static void settings_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *rule, *sentence;
+    l2o_status status;
+    size_t batch, horizon, unroll, validation;
+    double rate, clip, beta2;
+    const char *options;
+  } cases[] = {
+      {RULE, "batch and horizon", L2O_ERR_ARG, 0, 6, 0, 0, 1, 0, 0.9, NULL},
+      {RULE, "batch and horizon", L2O_ERR_ARG, 3, 0, 0, 0, 1, 0, 0.9, NULL},
+      {RULE, "unroll (7) is longer than the horizon (6)", L2O_ERR_ARG, 3, 6, 7, 0, 1, 0, 0.9, NULL},
+      {RULE, "learning rate", L2O_ERR_ARG, 3, 6, 0, 0, -1, 0, 0.9, NULL},
+      {RULE, "learning rate", L2O_ERR_ARG, 3, 6, 0, 0, (double)NAN, 0, 0.9, NULL},
+      {RULE, "clip_norm", L2O_ERR_ARG, 3, 6, 0, 0, 1, (double)NAN, 0.9, NULL},
+      {RULE, "beta2 < 1", L2O_ERR_ARG, 3, 6, 0, 0, 1, 0, 1, NULL},
+      {RULE, "has no option 'stop'; did you mean 'step'?", L2O_ERR_ARG, 3, 6, 0, 0, 1, 0, 0.9, "stop=1"},
+      {RULE, "training needs guard=off", L2O_ERR_ARG, 3, 6, 0, 0, 1, 0, 0.9, "guard=shadow"},
+      {"gd", "gd is not a learned rule", L2O_ERR_NOTSUP, 3, 6, 0, 0, 1, 0, 0.9, NULL},
+      {"math-l2o-nesterov", "needs a model of kind math-l2o-nesterov", L2O_ERR_ARG, 3, 6, 0, 0, 1, 0, 0.9, NULL},
+  };
+  l2o_family *family = family_of("qp:n=8,m=5");
+  l2o_model *model = model_of("math-l2o-gd:hidden=4", 1);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_train_settings s = small_settings();
+    l2o_diag diag = {""};
+    l2o_trainer *trainer = (l2o_trainer *)&diag;
+    s.batch = cases[i].batch, s.horizon = cases[i].horizon, s.unroll = cases[i].unroll, s.beta2 = cases[i].beta2;
+    s.learning_rate = cases[i].rate, s.clip_norm = cases[i].clip, s.options = cases[i].options;
+    l2o_status status = l2o_trainer_new(&trainer, model, solver_named(cases[i].rule), family, &s, &diag);
+    assert_names(&diag, cases[i].sentence);
+    assert_status(status, cases[i].status, &diag);
+    assert_null(trainer);
+  }
+  l2o_model_free(model);
+  l2o_family_free(family);
+}
+
+static l2o_status sample_of_two_sizes(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  l2o_status status = moody_sample(family, out, seed, index, diag);
+  out->n = index == 2 ? 5 : 4;
+  return status;
+}
+
+static void families_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  moody m = {WELL};
+  l2o_family family = {.struct_size = sizeof family, .name = "moody", .sample = sample_of_two_sizes, .data = &m};
+  l2o_model *model = model_of("math-l2o-gd:hidden=4", 1);
+  l2o_train_settings s = small_settings();
+  l2o_trainer *trainer;
+  l2o_diag diag;
+  s.options = "step=0.3";
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), &family, &s, &diag), L2O_ERR_SHAPE, NULL);
+  assert_names(&diag, "instance 2 has 5 unknowns, instance 0 has 4");
+  family.sample = moody_sample;
+  s.options = NULL;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), &family, &s, &diag), L2O_ERR_NOTSUP, NULL);
+  assert_names(&diag, "problem 'moody' has no Lipschitz constant");
+  s.options = "step=0.3", s.validation_instances = 8, family.count = 10;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), &family, &s, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "2 instances to train on, fewer than the batch of 3");
+  s.validation_instances = 10;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), &family, &s, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "10 instances: no room for 10 validation instances");
+  l2o_model_free(model);
+}
+
+/* ---- memory ---- */
+
+/* A user's problems own nothing here, and two threads, since OpenMP's own team of one is allocated anew each time. */
+static void a_step_allocates_nothing(void **state) {
+  (void)state;
+  if (!allocations_are_counted())
+    skip();
+  moody m = {WELL};
+  const l2o_family family = {.struct_size = sizeof family, .name = "moody", .n = 4, .sample = moody_sample, .data = &m};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.threads = 2, settings.unroll = 4, settings.validation_instances = 2;
+  school s = school_of(RULE, &family, &settings);
+  double objective;
+  step(&s);
+  allocations_watch(0);
+  for (int i = 0; i < 5; i++)
+    step(&s);
+  l2o_status status = l2o_trainer_validate(s.trainer, &objective, NULL);
+  allocations seen = allocations_seen();
+  assert_status(status, L2O_OK, NULL);
+  assert_int_equal(seen.calls, 0);
+  school_free(&s);
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  if (!allocations_are_counted())
+    skip();
+  moody m = {WELL};
+  const l2o_family family = {.struct_size = sizeof family, .name = "moody", .n = 4, .sample = moody_sample, .data = &m};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.threads = 2, settings.unroll = 4, settings.validation_instances = 2;
+  school s = school_of(RULE, &family, &settings); /* and OpenMP has its threads */
+  step(&s);
+  assert_status(l2o_trainer_save(s.trainer, in_folder("checkpoint"), "id", NULL), L2O_OK, NULL);
+  for (size_t n = 1;; n++) {
+    l2o_trainer *trainer = s.trainer;
+    l2o_diag diag;
+    allocations_watch(n);
+    l2o_status status = l2o_trainer_new(&trainer, s.model, solver_named(RULE), &family, &settings, &diag);
+    if (!status)
+      l2o_trainer_free(trainer);
+    allocations seen = allocations_seen();
+    assert_int_equal(seen.live, 0);
+    if (seen.calls < n) {
+      assert_status(status, L2O_OK, NULL);
+      assert_int_equal(n, 5); /* instances, their steps, the trainer, its threads */
+      break;
+    }
+    assert_status(status, L2O_ERR_NOMEM, &diag);
+    assert_null(trainer);
+    assert_names(&diag, "out of memory");
+  }
+  for (int save = 0; save < 2; save++)
+    for (size_t n = 1;; n++) {
+      l2o_diag diag = {""};
+      const char *path = in_folder("checkpoint");
+      allocations_watch(n);
+      l2o_status status = save ? l2o_trainer_save(s.trainer, path, "id", &diag) : l2o_trainer_resume(s.trainer, path, "id", &diag);
+      allocations seen = allocations_seen();
+      assert_int_equal(seen.live, 0);
+      if (seen.calls < n) {
+        assert_status(status, L2O_OK, &diag);
+        assert_true(n > 5);
+        break;
+      }
+      if (status) /* stdio does without its buffer */
+        assert_status(status, L2O_ERR_NOMEM, &diag);
+      assert_true(!status || diag.text[0]);
+    }
+  school_free(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sgd_steps_along_the_gradient),
+      cmocka_unit_test(adam_steps_as_published),
+      cmocka_unit_test(learn_scale_trains_the_scale),
+      cmocka_unit_test(clipping_shortens_long_gradients_only),
+      cmocka_unit_test(schedules),
+      cmocka_unit_test(the_scheduled_rate_is_the_one_used),
+      cmocka_unit_test(sum_is_batch_times_mean),
+      cmocka_unit_test(training_lowers_the_loss),
+      cmocka_unit_test_setup_teardown(a_resumed_run_equals_an_unbroken_one, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(resuming_with_another_number_of_threads, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(checkpoints_of_another_run_are_refused, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(broken_checkpoints_are_refused, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(an_unwritable_checkpoint_says_why, make_folder, remove_folder),
+      cmocka_unit_test(the_number_of_threads_does_not_change_a_bit),
+      cmocka_unit_test(validation_never_meets_training_instances),
+      cmocka_unit_test(a_file_keeps_its_last_rows_for_validation),
+      cmocka_unit_test(validation_is_the_mean_objective_after_the_horizon),
+      cmocka_unit_test(validation_does_not_disturb_training),
+      cmocka_unit_test(the_best_weights_come_back),
+      cmocka_unit_test(rejected_steps_leave_the_weights),
+      cmocka_unit_test(a_failing_callback_ends_the_step),
+      cmocka_unit_test(weights_that_would_overflow_are_rejected),
+      cmocka_unit_test(settings_that_make_no_sense_are_refused),
+      cmocka_unit_test(families_that_do_not_fit_are_refused),
+      cmocka_unit_test(a_step_allocates_nothing),
+      cmocka_unit_test_setup_teardown(every_allocation_may_fail, make_folder, remove_folder),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
