@@ -654,13 +654,27 @@ static const entry *first_below(const reader *r, const char *section) {
   return NULL;
 }
 
+static const char *only_name(const void *context, size_t i) {
+  return i ? NULL : context;
+}
+
+/* A required key is missing: because it is misspelt? */
+static bool fail_missing(const reader *r, const char *section, const char *key, const char *known) {
+  size_t length = strlen(section);
+  for (const entry *e = r->first; e; e = e->next)
+    if (strncmp(e->path, section, length) == 0 && e->path[length] == '.' && l2o_nearest(e->path + length + 1, only_name, key))
+      return fail(r->error, "%.200s: %.100s: unknown key; did you mean %s.%s?", e->where, e->path, section, key);
+  const entry *other = first_below(r, section);
+  return fail(r->error, "%.200s: %s.%s: missing, expected one of %s", other ? other->where : r->c->name, section, key, known);
+}
+
 /* Finds out whose keys the sections problem, eval.problem and model have. */
 static bool find_tables(reader *r) {
   config *c = r->c;
   if (!find_family(r, "problem.family", &c->family))
     return false;
   if (!c->family)
-    return fail(r->error, "%.200s: problem.family: missing, expected one of %s", c->name, known_families(c));
+    return fail_missing(r, "problem", "family", known_families(c));
   c->eval_family = c->family;
   if (!find_family(r, "eval.problem.family", &c->eval_family))
     return false;
@@ -675,7 +689,7 @@ static bool find_tables(reader *r) {
     config_key k = {.type = KEY_TEXT};
     return wrong(c, e, &k, NULL, r->error);
   }
-  return !other || fail(r->error, "%.300s: model.kind: missing, expected one of %s", other->where, known_kinds(c));
+  return !other || fail_missing(r, "model", "kind", known_kinds(c));
 }
 
 /* An item of eval.solvers; in a list without quotes YAML takes the commas of the options for its own. */

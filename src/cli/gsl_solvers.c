@@ -177,10 +177,10 @@ static l2o_status init_nmsimplex2(l2o_iterate *it) {
 
 /* begin() reads them by position. */
 static const l2o_option line_search_options[] = {
-    {"first_step", L2O_OPTION_REAL, 0.01, 1e-300, 1e300, NULL, "length of the first trial step"},
+    {"first_step", L2O_OPTION_REAL, 0.01, 1e-12, 1e12, NULL, "length of the first trial step"},
     {"tol", L2O_OPTION_REAL, 0.1, 0, 1, NULL, "accuracy of the line search"},
     {0}};
-static const l2o_option simplex_options[] = {{"size", L2O_OPTION_REAL, 1, 1e-300, 1e300, NULL, "edge of the first simplex"}, {0}};
+static const l2o_option simplex_options[] = {{"size", L2O_OPTION_REAL, 1, 1e-12, 1e12, NULL, "edge of the first simplex"}, {0}};
 
 static const l2o_solver bfgs2 = {.struct_size = sizeof(l2o_solver),
                                  .name = "gsl-bfgs2",

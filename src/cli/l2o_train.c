@@ -144,26 +144,31 @@ static l2o_status resume(training *t, l2o_diag *diag) {
   return status ? status : t->engine->trainer_resume(t->trainer, t->checkpoint_path, config_identity(t->c), diag);
 }
 
-/* Earlier rows of train.csv and validation.csv. */
-static void see_step(void *context, const char *row) {
+/* Earlier rows of train.csv. */
+static bool keep_step(void *context, const char *row) {
   training *t = context;
   double loss, rate, norm, seconds;
   size_t step;
-  if (sscanf(row, "%zu,%lf,%lf,%lf,%lf", &step, &loss, &rate, &norm, &seconds) == 5) {
-    t->seconds_before = seconds;
-    if (isnan(t->first_loss))
-      t->first_loss = loss;
-  }
+  if (sscanf(row, "%zu,%lf,%lf,%lf,%lf", &step, &loss, &rate, &norm, &seconds) != 5)
+    return false;
+  t->seconds_before = seconds;
+  if (isnan(t->first_loss))
+    t->first_loss = loss;
+  return true;
 }
 
-static void see_validation(void *context, const char *row) {
+/* Earlier rows of validation.csv, except the one that only the end of a run asked for: see save_all(). */
+static bool keep_validation(void *context, const char *row) {
   training *t = context;
   double objective;
   size_t step;
-  if (sscanf(row, "%zu,%lf", &step, &objective) == 2 && objective < t->best) {
+  if (sscanf(row, "%zu,%lf", &step, &objective) != 2 || step % config_integer(t->c, "train.validation.every") != 0)
+    return false;
+  if (objective < t->best) {
     t->best = objective;
     t->best_step = step;
   }
+  return true;
 }
 
 /* ---- training ---- */
@@ -191,14 +196,20 @@ static l2o_status validate(training *t, l2o_diag *diag) {
 static l2o_status begin(training *t, l2o_diag *diag) {
   const size_t *keep = t->args->resume ? &t->done : NULL;
   l2o_status status =
-      output_log_open(&t->log, t->dir, "train.csv", "step,loss,learning_rate,grad_norm,seconds", keep, see_step, t, diag);
+      output_log_open(&t->log, t->dir, "train.csv", "step,loss,learning_rate,grad_norm,seconds", keep, keep_step, t, diag);
   if (!status && t->validating)
-    status = output_log_open(&t->validation_log, t->dir, "validation.csv", "step,objective,best", keep, see_validation, t, diag);
+    status = output_log_open(&t->validation_log, t->dir, "validation.csv", "step,objective,best", keep, keep_validation, t, diag);
   progress_begin(&t->progress, "step", t->done, t->steps, 0, t->quiet);
   t->began = progress_clock();
   if (!status && t->validating && !t->args->resume)
     status = validate(t, diag); /* the starting weights: training has to beat them */
-  return status ? status : save_checkpoint(t, diag);
+  if (!status)
+    status = save_checkpoint(t, diag);
+  if (status && !t->args->resume) {
+    output_log_discard(&t->log);
+    output_log_discard(&t->validation_log);
+  }
+  return status;
 }
 
 static l2o_status one_step(training *t, l2o_diag *diag) {

@@ -93,22 +93,19 @@ static l2o_status cannot_write(const char *path, l2o_diag *diag) {
 }
 
 /* Rows of an earlier run, except those behind step `last` and a last one that was cut off. */
-static void copy_rows(FILE *from, FILE *to, size_t last, void (*seen)(void *, const char *), void *context) {
+static void copy_rows(FILE *from, FILE *to, size_t last, bool (*keep_row)(void *, const char *), void *context) {
   char row[512];
   bool header = true;
   for (; fgets(row, sizeof row, from); header = false) {
     char *end;
     unsigned long long step = strtoull(row, &end, 10);
-    if (header || end == row || step > last || !strchr(row, '\n'))
-      continue;
-    fputs(row, to);
-    if (seen)
-      seen(context, row);
+    if (!header && end != row && step <= last && strchr(row, '\n') && keep_row(context, row))
+      fputs(row, to);
   }
 }
 
 l2o_status output_log_open(output_log *log, const char *dir, const char *name, const char *header, const size_t *keep,
-                           void (*seen)(void *context, const char *row), void *context, l2o_diag *diag) {
+                           bool (*keep_row)(void *context, const char *row), void *context, l2o_diag *diag) {
   *log = (output_log){.path = output_path(dir, name)};
   log->part = log->path ? join(log->path, "", ".part") : NULL;
   char *fresh = log->part ? join(log->part, "", ".new") : NULL;
@@ -122,7 +119,7 @@ l2o_status output_log_open(output_log *log, const char *dir, const char *name, c
     if (keep && !earlier)
       earlier = fopen(log->path, "r");
     if (earlier) {
-      copy_rows(earlier, log->stream, *keep, seen, context);
+      copy_rows(earlier, log->stream, *keep, keep_row, context);
       fclose(earlier);
     }
     status = output_log_flush(log, diag);
@@ -148,6 +145,12 @@ l2o_status output_log_finish(output_log *log, l2o_diag *diag) {
     status = cannot_write(log->path, diag);
   output_log_close(log);
   return status;
+}
+
+void output_log_discard(output_log *log) {
+  if (log->stream)
+    unlink(log->part);
+  output_log_close(log);
 }
 
 void output_log_close(output_log *log) {

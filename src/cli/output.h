@@ -22,13 +22,15 @@ typedef struct output_log {
 } output_log;
 
 /* Starts dir/name with the given header line. To go on with an earlier run, `keep` tells up to which step (the first column) its
- * rows stay; each of them is handed to `seen` unless that is NULL. */
+ * rows stay, as far as `keep_row` agrees. */
 l2o_status output_log_open(output_log *log, const char *dir, const char *name, const char *header, const size_t *keep,
-                           void (*seen)(void *context, const char *row), void *context, l2o_diag *diag);
+                           bool (*keep_row)(void *context, const char *row), void *context, l2o_diag *diag);
 /* Hands the rows printed to log->stream over to the system. */
 l2o_status output_log_flush(output_log *log, l2o_diag *diag);
 /* Makes PATH.part PATH. */
 l2o_status output_log_finish(output_log *log, l2o_diag *diag);
+/* Closes and removes PATH.part. */
+void output_log_discard(output_log *log);
 /* Closes; PATH.part stays for a later run to go on with. Does nothing after finish or a failed open. */
 void output_log_close(output_log *log);
 #endif

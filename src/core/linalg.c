@@ -5,6 +5,7 @@
 #include <lapacke.h>
 #include <limits.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,17 @@
 #define GEMV cblas_dgemv
 #endif
 
+/* Every call goes through here: on one thread, so that sums are split the same way wherever the call comes from. OpenBLAS's OpenMP
+ * build keeps to one thread inside a parallel region of several threads, but takes what OpenMP offers outside and in a region of
+ * one, and the last bits differ. The setting is the calling thread's own and is put back. */
+#define ON_ONE_THREAD(...)                                                                                                         \
+  do {                                                                                                                             \
+    const int threads_before = omp_get_max_threads();                                                                              \
+    omp_set_num_threads(1);                                                                                                        \
+    __VA_ARGS__;                                                                                                                   \
+    omp_set_num_threads(threads_before);                                                                                           \
+  } while (0)
+
 bool l2o_fits_blas(size_t rows, size_t columns) {
   size_t entries;
   return rows <= INT_MAX && columns <= INT_MAX && !__builtin_mul_overflow(rows, columns, &entries) &&
@@ -21,11 +33,11 @@ bool l2o_fits_blas(size_t rows, size_t columns) {
 }
 
 void l2o_gemv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
-  GEMV(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1);
+  ON_ONE_THREAD(GEMV(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
 }
 
 void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
-  GEMV(CblasRowMajor, CblasTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1);
+  ON_ONE_THREAD(GEMV(CblasRowMajor, CblasTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
 }
 
 /* Four partial sums: the order is fixed, so the result does not depend on who calls. */
@@ -74,8 +86,10 @@ l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n) {
   l2o_status status = L2O_ERR_NOMEM;
   if (copy && values) {
     memcpy(copy, A, n * n * sizeof *copy);
-    status = from_lapack(LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, copy, size, 0, 0, size, size, 0, &found, values,
+    lapack_int info;
+    ON_ONE_THREAD(info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, copy, size, 0, 0, size, size, 0, &found, values,
                                         &unused, 1, support));
+    status = from_lapack(info);
     if (!status && found != 1)
       status = L2O_ERR_LAPACK;
     *value = values[0];
@@ -91,8 +105,8 @@ l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, s
   if (!gram)
     return L2O_ERR_NOMEM;
   /* A A' (m <= n) or A' A, whichever is smaller; the same largest eigenvalue */
-  cblas_dsyrk(CblasRowMajor, CblasUpper, m < n ? CblasNoTrans : CblasTrans, (int)k, (int)(m < n ? n : m), 1, A, (int)n, 0, gram,
-              (int)k);
+  ON_ONE_THREAD(cblas_dsyrk(CblasRowMajor, CblasUpper, m < n ? CblasNoTrans : CblasTrans, (int)k, (int)(m < n ? n : m), 1, A,
+                            (int)n, 0, gram, (int)k));
   for (size_t i = 0; i < k; i++)
     for (size_t j = 0; j < i; j++)
       gram[i * k + j] = gram[j * k + i];
@@ -110,10 +124,12 @@ static void to_column_major(double *out, const double *A, size_t m, size_t n) {
 /* By QR (m >= n) or LQ (m < n); *regular tells whether the triangle's condition number says that A has full rank. */
 static l2o_status full_rank_least_squares(double *copy, double *b, bool *regular, size_t m, size_t n, size_t longer) {
   lapack_int rows = (lapack_int)m, columns = (lapack_int)n;
-  lapack_int info = LAPACKE_dgels(LAPACK_COL_MAJOR, 'N', rows, columns, 1, copy, rows, b, (lapack_int)longer);
+  lapack_int info;
+  ON_ONE_THREAD(info = LAPACKE_dgels(LAPACK_COL_MAJOR, 'N', rows, columns, 1, copy, rows, b, (lapack_int)longer));
   double reciprocal = 0;
   if (info == 0)
-    info = LAPACKE_dtrcon(LAPACK_COL_MAJOR, '1', m < n ? 'L' : 'U', 'N', m < n ? rows : columns, copy, rows, &reciprocal);
+    ON_ONE_THREAD(
+        info = LAPACKE_dtrcon(LAPACK_COL_MAJOR, '1', m < n ? 'L' : 'U', 'N', m < n ? rows : columns, copy, rows, &reciprocal));
   *regular = info == 0 && reciprocal > 1e-12;
   return info > 0 ? L2O_OK : from_lapack(info); /* > 0: a zero on the diagonal, that is, not regular */
 }
@@ -131,8 +147,10 @@ l2o_status l2o_least_squares(double *x, double *squared_residual, const double *
       lapack_int rank;
       to_column_major(copy, A, m, n);
       memcpy(b, y, m * sizeof *b);
-      status = from_lapack(LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
+      lapack_int info;
+      ON_ONE_THREAD(info = LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
                                           (lapack_int)longer, singular, -1, &rank));
+      status = from_lapack(info);
     }
     if (!status) {
       double sum = 0;
@@ -158,13 +176,15 @@ l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n) 
     return L2O_ERR_NOMEM;
   memcpy(copy, A, n * n * sizeof *copy);
   memcpy(x, b, n * sizeof *x);
-  lapack_int info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n);
+  lapack_int info;
+  ON_ONE_THREAD(info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n));
   free(copy);
   return info > 0 ? L2O_ERR_NUMERIC : from_lapack(info);
 }
 
 void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, A, (int)k, B, (int)n, 0, C, (int)n);
+  ON_ONE_THREAD(
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, A, (int)k, B, (int)n, 0, C, (int)n));
 }
 
 l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
@@ -173,11 +193,15 @@ l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
   l2o_status status = L2O_ERR_NOMEM;
   if (column_major && tau && sign) {
     to_column_major(column_major, A, m, n);
-    status = from_lapack(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau));
+    lapack_int info;
+    ON_ONE_THREAD(info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau));
+    status = from_lapack(info);
     for (size_t j = 0; j < n; j++)
       sign[j] = column_major[j * m + j] < 0 ? -1 : 1;
-    if (!status)
-      status = from_lapack(LAPACKE_dorgqr(LAPACK_COL_MAJOR, rows, columns, columns, column_major, rows, tau));
+    if (!status) {
+      ON_ONE_THREAD(info = LAPACKE_dorgqr(LAPACK_COL_MAJOR, rows, columns, columns, column_major, rows, tau));
+      status = from_lapack(info);
+    }
     for (size_t i = 0; i < m; i++)
       for (size_t j = 0; j < n; j++)
         A[i * n + j] = column_major[j * m + i] * sign[j];

@@ -79,12 +79,14 @@ static l2o_status judge(l2o_status status, double f, const l2o_real *g, size_t n
 l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
   it->value_calls++;
   it->gradient_calls++;
-  return judge(l2o_problem_gradient(it->problem, f, g, x, it->work), *f, g, it->n);
+  l2o_status status = l2o_problem_gradient(it->problem, f, g, x, it->work); /* first: C leaves the order of arguments open */
+  return judge(status, *f, g, it->n);
 }
 
 l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
   it->value_calls++;
-  return judge(l2o_problem_value(it->problem, f, x, it->work), *f, NULL, 0);
+  l2o_status status = l2o_problem_value(it->problem, f, x, it->work);
+  return judge(status, *f, NULL, 0);
 }
 
 l2o_status l2o_iterate_gradient(l2o_iterate *it) {

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Read by the tests beside it, each run as: TEST.sh BIN_DIR INSPECT. They work in an empty folder of their own.
+set -eu
+PATH=$1:$PATH
+inspect=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/l2o-cli.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+  echo "FAILED: $*" >&2
+  echo "--- its output:" >&2
+  cat out err >&2
+  exit 1
+}
+
+# expect CODE TEXT COMMAND...: the command ends with CODE, and TEXT (a fixed string, perhaps "") stands in its output or its messages.
+expect() {
+  code=$1 text=$2
+  shift 2
+  got=0
+  "$@" >out 2>err || got=$?
+  [ "$got" -eq "$code" ] || fail "$*: exit code $got, expected $code"
+  [ -z "$text" ] || grep -qF -e "$text" out err || fail "$*: does not say: $text"
+  # A mistake is told in a sentence, not in pages: usage hints take a second line.
+  [ "$code" -ne 2 ] || [ "$(wc -l <err)" -le 2 ] || fail "$*: more than a sentence"
+}
+
+same() {
+  cmp "$1" "$2" || fail "$1 and $2 differ"
+}
+
+# Nothing that was begun and not finished lies about in the folder.
+tidy() {
+  left=$(find "$1" -name '*.tmp-*' -o -name '*.part*' -o -name '.convergence*')
+  [ -z "$left" ] || fail "left behind: $left"
+}
+
+# CSV without its last column, the seconds.
+no_seconds() {
+  sed 's/,[^,]*$//' "$1"
+}
+
+# tensor_file FILE JSON DATA: a safetensors file from its header and from its data, octal escapes for printf.
+tensor_file() {
+  length=$(printf %s "$2" | wc -c)
+  {
+    printf "\\$(printf %03o $((length % 256)))\\$(printf %03o $((length / 256)))\\0\\0\\0\\0\\0\\0"
+    printf %s "$2"
+    printf "$3"
+  } >"$1"
+}
+ONE='\0\0\0\0\0\0\360\077'
+ZERO='\0\0\0\0\0\0\0\0'
+NOT_A_NUMBER='\0\0\0\0\0\0\370\177'
+
+cat >qp.yaml <<'END'
+problem: {family: qp, n: 8, m: 6, instances: 4, seed: 7}
+model: {kind: math-l2o-gd, hidden: 16}
+train: {steps: 20, horizon: 10, checkpoint_every: 7, precision: double, validation: {instances: 3, every: 5}}
+eval: {iterations: 15, seed: 99, instances: 5, solvers: [gd, nesterov, math-l2o-gd]}
+END

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# l2o-train: what it writes, and that going on equals never having stopped.
+. "$(dirname "$0")/common.sh"
+
+# The happy path.
+expect 0 'trained 20 of 20 steps' l2o-train qp.yaml --out run
+tidy run
+for file in model.safetensors checkpoint.safetensors train.csv validation.csv config.yaml; do
+  [ -s "run/$file" ] || fail "no $file"
+done
+[ "$(head -n 1 run/train.csv)" = step,loss,learning_rate,grad_norm,seconds ] || fail "header of train.csv"
+[ "$(wc -l <run/train.csv)" -eq 21 ] || fail "train.csv has not one row a step"
+grep -q '^step 10 of 20, loss ' err || fail "no plain lines of progress"
+expect 0 '' l2o-train qp.yaml --out quiet --quiet
+[ ! -s out ] && [ ! -s err ] || fail "--quiet prints"
+same run/model.safetensors quiet/model.safetensors
+
+# The resolved configuration gives the same numbers again.
+expect 0 '' l2o-train run/config.yaml --out again
+same run/model.safetensors again/model.safetensors
+expect 0 '' l2o-train qp.yaml --out changed --set train.optimizer.lr=1e-2 --seed 3
+expect 0 '' l2o-train changed/config.yaml --out changed-again
+same changed/model.safetensors changed-again/model.safetensors
+
+# Threads change nothing but the seconds.
+for precision in single double; do
+  for threads in 1 2; do
+    expect 0 '' l2o-train qp.yaml --out $precision-$threads --precision $precision --threads $threads
+    no_seconds $precision-$threads/train.csv >$precision-$threads.csv
+  done
+  same $precision-1/model.safetensors $precision-2/model.safetensors
+  same $precision-1.csv $precision-2.csv
+done
+"$inspect" tensors single-1/model.safetensors | grep -q F32 || fail "a model trained in single precision is not F32"
+"$inspect" tensors double-1/model.safetensors | grep -q F64 || fail "a model trained in double precision is not F64"
+
+# 13 steps and then the other 7, in every way to move through instances and horizon.
+for how in '' 'train.instances=fresh' 'train.unroll=5' 'train.optimizer.name=sgd' 'train.clip_norm=0.1'; do
+  rm -rf whole parts
+  expect 0 '' l2o-train qp.yaml --out whole ${how:+--set $how}
+  expect 0 '' l2o-train qp.yaml --out parts ${how:+--set $how} --steps 13
+  expect 0 '' l2o-train qp.yaml --out parts ${how:+--set $how} --resume --threads 1
+  same whole/model.safetensors parts/model.safetensors
+  same whole/checkpoint.safetensors parts/checkpoint.safetensors
+  same whole/validation.csv parts/validation.csv
+  no_seconds whole/train.csv >whole.csv
+  no_seconds parts/train.csv >parts.csv
+  same whole.csv parts.csv
+done
+expect 0 '' l2o-train qp.yaml --out parts --set train.clip_norm=0.1 --resume # nothing left to do
+same whole/model.safetensors parts/model.safetensors
+
+# Only from its own checkpoint.
+expect 2 'train.optimizer.lr: was 0.001, is 0.002' l2o-train qp.yaml --out run --resume --set train.optimizer.lr=0.002
+expect 2 'problem.seed: was 7, is 8' l2o-train qp.yaml --out run --resume --set problem.seed=8
+expect 2 'checkpoint.safetensors' l2o-train qp.yaml --out nowhere --resume
+[ ! -e nowhere ] || fail "a failed --resume made a folder"
+head -c 300 run/checkpoint.safetensors >cut
+cp -r run damaged
+cp cut damaged/checkpoint.safetensors
+expect 2 'checkpoint.safetensors' l2o-train qp.yaml --out damaged --resume
+same run/model.safetensors damaged/model.safetensors
+
+# --dump-gradient
+expect 0 'gradient in g.safetensors' l2o-train qp.yaml --dump-gradient g.safetensors
+"$inspect" tensors g.safetensors >tensors
+grep -qF 'loss F64 []' tensors || fail "no scalar loss"
+"$inspect" tensors run/model.safetensors | sed 's/^/grad./' | sort >expected
+grep '^grad\.' tensors | sort >got
+same expected got
+loss=$("$inspect" number g.safetensors loss 0)
+sed -n 2p run/train.csv | grep -qF "1,$loss," || fail "the loss of --dump-gradient is not the one of the first step"
+
+# Start from given weights.
+expect 0 '' l2o-train qp.yaml --out started --set model.init=run/model.safetensors --steps 0
+same run/model.safetensors started/model.safetensors
+
+# Steps without a finite gradient.
+expect 1 '' l2o-train qp.yaml --out bad --set train.options=step=1e12 --set train.max_rejected=3 --set train.validation.instances=0
+grep -q 'step 1: loss or gradient is not finite, step rejected' err || fail "the rejected step is not told"
+[ -s bad/model.safetensors ] || fail "the last good weights were not saved"
