@@ -2,21 +2,10 @@
 #include "output.h"
 #include "core/diag.h"
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* core/file_atomic.c is compiled into the commands too, and the library keeps its own l2o_fail() to itself. */
-l2o_status l2o_fail(l2o_diag *diag, l2o_status status, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  if (diag)
-    vsnprintf(diag->text, sizeof diag->text, format, args);
-  va_end(args);
-  return status;
-}
 
 static char *join(const char *a, const char *separator, const char *b) {
   size_t size = strlen(a) + strlen(separator) + strlen(b) + 1;
@@ -76,10 +65,7 @@ l2o_status output_open(const char *dir, const config *c, l2o_diag *diag) {
 }
 
 l2o_status output_probe(const char *path, l2o_diag *diag) {
-  struct stat is;
   l2o_atomic_file file;
-  if (stat(path, &is) == 0 && !S_ISREG(is.st_mode))
-    return l2o_fail(diag, L2O_ERR_IO, "%.200s: cannot write: not an ordinary file", path);
   l2o_status status = l2o_file_begin(&file, path, diag);
   if (!status)
     l2o_file_abandon(&file);

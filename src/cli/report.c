@@ -503,7 +503,9 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
   else
     cJSON_AddNullToObject(problem, "n");
   add_number(problem, "instances", (double)r->instances);
-  add_number(problem, "seed", (double)r->seed);
+  char seed[24]; /* all 64 bits of it */
+  snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
+  cJSON_AddRawToObject(problem, "seed", seed);
   cJSON_AddBoolToObject(problem, "training_instances", r->training);
   cJSON_AddItemToObject(root, "problem", problem);
   cJSON_AddStringToObject(root, "precision", r->precision);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/diag.h"
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 const char *l2o_version(void) {
   return L2O_VERSION;
@@ -58,14 +55,4 @@ const char *l2o_stop_name(int stop) {
   default:
     return "unknown";
   }
-}
-
-l2o_status l2o_fail(l2o_diag *diag, l2o_status status, const char *format, ...) {
-  if (diag) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(diag->text, sizeof diag->text, format, args);
-    va_end(args);
-  }
-  return status;
 }

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 l2o_status l2o_file_begin(l2o_atomic_file *file, const char *path, l2o_diag *diag) {
+  struct stat is;
   *file = (l2o_atomic_file){.path = path};
+  if (stat(path, &is) == 0 && !S_ISREG(is.st_mode)) /* renaming would replace a device or a folder */
+    return l2o_fail(diag, L2O_ERR_IO, "%.200s: cannot write: not an ordinary file", path);
   size_t size = strlen(path) + sizeof ".tmp-" + 20; /* room for any process number */
   file->temporary = malloc(size);
   if (!file->temporary)

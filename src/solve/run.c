@@ -27,8 +27,8 @@ struct l2o_run {
   double options[L2O_OPTIONS_MAX], classical_options[L2O_OPTIONS_MAX];
   l2o_iterate it, other; /* other: the classical rule beside it */
   l2o_rng rng;
-  l2o_real *previous;      /* (n) where the last step started: objective and gradient are finite there */
-  l2o_real *before;        /* (n) where the step being made starts; becomes `previous` when it succeeds */
+  l2o_real *previous;      /* (n) what was reported when the last step started: objective and gradient are finite there */
+  l2o_real *before;        /* (n) what is reported when the step being made starts; becomes `previous` when it succeeds */
   const l2o_iterate *best; /* the iterate that is reported: `it`, or `other` while the shadow is ahead */
   enum guard guard;
   size_t instance, fallbacks;
@@ -209,7 +209,7 @@ static void restore(l2o_run *run) {
 l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
   *stop = L2O_STOP_NONE;
-  memcpy(run->before, it->x, it->n * sizeof *it->x);
+  memcpy(run->before, run->best->x, it->n * sizeof *it->x);
   it->moved = false;
   it->claimed_seconds = run->other.claimed_seconds = 0;
   double begin = l2o_seconds();
@@ -281,7 +281,7 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
   const l2o_settings *s = &run->settings;
   const l2o_iterate *it = &run->it;
   const size_t n = it->n;
-  l2o_record record = {0};
+  l2o_record record = {0}, next;
   l2o_stop stop = L2O_STOP_NONE;
   if (trace)
     l2o_trace_clear(trace);
@@ -290,9 +290,12 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
   const bool watched = trace || s->callback || s->gradient_tolerance > 0 || s->objective_target > -HUGE_VAL;
   while (!status) {
     if (watched || stop || it->k >= s->iterations) {
-      status = l2o_run_record(run, &record);
-      if (status)
+      status = l2o_run_record(run, &next);
+      if (status) { /* the point cannot be evaluated: the one before is the last good one */
+        restore(run);
         break;
+      }
+      record = next;
       if (!is_finite_record(&record, it->problem)) { /* noticed only now: the point before is the last good one */
         bool first = it->k == 0;
         restore(run);

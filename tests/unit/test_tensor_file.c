@@ -440,7 +440,7 @@ static void unwritable_paths_say_why(void **state) {
   assert_status(l2o_tensor_writer_save(writer, path, &diag), L2O_ERR_IO, NULL);
   assert_string_equal(diag.text, expected);
   assert_int_equal(mkdir(in_folder("directory"), 0700), 0);
-  snprintf(expected, sizeof expected, "%s: cannot write: Is a directory", path);
+  snprintf(expected, sizeof expected, "%s: cannot write: not an ordinary file", path);
   assert_status(l2o_tensor_writer_save(writer, path, &diag), L2O_ERR_IO, NULL);
   assert_string_equal(diag.text, expected);
   assert_int_equal(entries(false), 1);

@@ -1,0 +1,1028 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One matrix for every solver of the registry: a new rule is tested without being mentioned here. Learned rules come with a fresh
+ * model, with random weights, and with random weights under each guard. */
+#include "l2o_fixtures.h"
+
+#include "counting_malloc.h"
+
+/* ---- the rules ---- */
+
+typedef struct variant {
+  const l2o_solver *solver;
+  l2o_model *model;
+  char label[64], options[64];
+  bool tame; /* classical, untrained or guarded: goes where the classical rule goes */
+} variant;
+
+enum { VARIANTS = 64 };
+static variant variants[VARIANTS];
+static size_t variant_count;
+
+static void add_variant(const l2o_solver *solver, const char *guard, bool random) {
+  assert_true(variant_count < VARIANTS);
+  variant *v = &variants[variant_count++];
+  *v = (variant){.solver = solver, .tame = !random || *guard};
+  if (solver->needs & L2O_NEEDS_MODEL) {
+    char spec[96];
+    snprintf(spec, sizeof spec, "%s:hidden=32", solver->model_kind);
+    v->model = model_of(spec, 1);
+    if (random)
+      randomise(v->model, 2, 0.6);
+  }
+  if (*guard)
+    snprintf(v->options, sizeof v->options, "guard=%s", guard);
+  snprintf(v->label, sizeof v->label, "%s%s%s", solver->name, random ? " random " : "", guard);
+}
+
+static int make_variants(void **state) {
+  (void)state;
+  for (const l2o_solver *const *s = l2o_solver_list(); *s; s++) {
+    add_variant(*s, "", false);
+    if (!((*s)->needs & L2O_NEEDS_MODEL))
+      continue;
+    add_variant(*s, "", true);
+    add_variant(*s, "shadow", true);
+    if (!solver_named((*s)->classical)->state_len)
+      add_variant(*s, "descent", true);
+  }
+  return 0;
+}
+
+static int free_variants(void **state) {
+  (void)state;
+  while (variant_count)
+    l2o_model_free(variants[--variant_count].model);
+  return 0;
+}
+
+#define FOR_EVERY_VARIANT(v) for (const variant *v = variants; v < variants + variant_count; v++)
+
+static bool has_option(const l2o_solver *solver, const char *name) {
+  for (const l2o_option *o = solver->options; o && o->name; o++)
+    if (strcmp(o->name, name) == 0)
+      return true;
+  return false;
+}
+
+/* The variant's options and `more`, in a buffer that the next call overwrites. */
+static const char *options_of(const variant *v, const char *more) {
+  static char text[160];
+  snprintf(text, sizeof text, "%s%s%s", v->options, *v->options && *more ? "," : "", more);
+  return text;
+}
+
+static l2o_result run(const variant *v, const l2o_problem *p, l2o_real *x, const l2o_settings *settings) {
+  l2o_settings s = *settings;
+  l2o_result result;
+  l2o_diag diag = {""};
+  if (!s.options)
+    s.options = v->options;
+  l2o_status status = l2o_minimize(v->solver, v->model, p, x, &result, &s, &diag);
+  if (status)
+    fail_msg("%s: %s", v->label, diag.text);
+  assert_int_equal(result.status, status);
+  return result;
+}
+
+static l2o_settings iterations(size_t count) {
+  l2o_settings s = l2o_settings_default();
+  s.iterations = count;
+  return s;
+}
+
+/* ---- the problems ---- */
+
+enum { N = 8 };
+static const char *const CONVEX[] = {"qp:n=8,m=5", "qp:n=8,m=12", "quadratic:n=8,condition=20",
+                                     "quadratic:n=8,condition=20,spectrum=linear", "quadratic:n=8,condition=20,spectrum=clustered"};
+enum { CONVEX_COUNT = sizeof CONVEX / sizeof *CONVEX };
+
+/* H x - b with the matrix H = (H e_1, ..., H e_n) and b = -grad f(0), in plain sums: what must vanish at the minimum. */
+static double optimality(const l2o_problem *p, const l2o_real *x) {
+  l2o_real column[N], zero[N] = {0}, b[N], *work = malloc((l2o_problem_hessian_work_len(p) + 1) * sizeof *work);
+  double residual[N], norm = 0;
+  gradient_at(p, b, zero);
+  for (size_t i = 0; i < N; i++)
+    residual[i] = (double)b[i];
+  for (size_t j = 0; j < N; j++) {
+    l2o_real unit[N] = {0};
+    unit[j] = 1;
+    assert_status(l2o_problem_hessian_vector(p, column, zero, unit, work), L2O_OK, NULL);
+    for (size_t i = 0; i < N; i++)
+      residual[i] += (double)column[i] * (double)x[j];
+  }
+  free(work);
+  for (size_t i = 0; i < N; i++)
+    norm += residual[i] * residual[i];
+  return sqrt(norm);
+}
+
+/* ---- what every rule does ---- */
+
+/* How close a rule comes in 3000 steps, as a share of f(x_0) - f*. */
+typedef struct claim {
+  const char *options;
+  double gap;
+} claim;
+
+static claim claim_of(const l2o_solver *solver) {
+  if (strcmp(solver->name, "adam") == 0) /* with a constant step it circles about the minimum at a distance that the step decides */
+    return (claim){"step=0.01", 1e-4};
+  return (claim){"", BY_PRECISION(1e-12, 1e-6)};
+}
+
+static void the_known_minimum_is_reached(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 3, i);
+      l2o_real x[N] = {0}, start[N] = {0};
+      double fstar, f0 = value_at(&p, start), g0 = optimality(&p, start);
+      assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
+      const claim claimed = claim_of(v->solver);
+      l2o_settings s = iterations(3000);
+      s.options = options_of(v, claimed.options);
+      l2o_result r = run(v, &p, x, &s);
+      double gap = (value_at(&p, x) - fstar) / (f0 - fstar);
+      if (v->tame && !(gap <= claimed.gap && optimality(&p, x) <= sqrt(20 * claimed.gap) * g0))
+        fail_msg("%s on %s: gap %g, gradient %g of %g", v->label, CONVEX[i], gap, optimality(&p, x), g0);
+      assert_true(gap >= -BY_PRECISION(1e-14, 1e-6));
+      assert_true(r.stop == L2O_STOP_ITERATIONS || (!v->tame && r.stop == L2O_STOP_DIVERGED));
+      l2o_problem_free(&p);
+    }
+  }
+}
+
+static void monotone_rules_never_rise(void **state) {
+  (void)state;
+  size_t monotone = 0;
+  FOR_EVERY_VARIANT(v) {
+    bool guarded = strcmp(v->options, "guard=descent") == 0; /* inherits the promise of the classical rule */
+    if (!(v->solver->needs & L2O_MONOTONE) && !(guarded && (solver_named(v->solver->classical)->needs & L2O_MONOTONE)))
+      continue;
+    monotone++;
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 4, i);
+      l2o_real x[N] = {0};
+      l2o_trace *trace;
+      assert_status(l2o_trace_new(&trace, 501, 0), L2O_OK, NULL);
+      l2o_settings s = iterations(500);
+      s.traces = &trace;
+      run(v, &p, x, &s);
+      size_t count;
+      const l2o_record *r = l2o_trace_records(trace, &count);
+      assert_int_equal(count, 501);
+      const double noise = BY_PRECISION(1e-14, 1e-6) * (fabs(r[0].objective) + fabs(r[500].objective));
+      for (size_t k = 1; k < count; k++)
+        if (!(r[k].objective <= r[k - 1].objective + noise))
+          fail_msg("%s on %s rises at %zu: %.17g, %.17g", v->label, CONVEX[i], k, r[k - 1].objective, r[k].objective);
+      l2o_trace_free(trace);
+      l2o_problem_free(&p);
+    }
+  }
+  assert_true(monotone >= 2);
+}
+
+static void rosenbrock_ends_honestly(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_real x[2] = {(l2o_real)-1.2, 1};
+    const double f0 = value_at(&rosenbrock_problem, x);
+    l2o_settings s = iterations(2000);
+    s.options = options_of(v, "step=1e-3");
+    l2o_result r = run(v, &rosenbrock_problem, x, &s);
+    assert_true(isfinite(x[0]) && isfinite(x[1]));
+    assert_true(r.stop == L2O_STOP_ITERATIONS || (!v->tame && r.stop == L2O_STOP_DIVERGED));
+    assert_true(!v->tame || r.last.objective < f0 / 4);
+    assert_true(r.last.objective == value_at(&rosenbrock_problem, x));
+  }
+}
+
+static void the_last_record_is_that_of_the_point(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    for (size_t count = 0; count < 4; count++)
+      for (int traced = 0; traced < 2; traced++) {
+        l2o_problem p = sampled(CONVEX[1], 5, 0);
+        l2o_real x[N] = {1}, g[N];
+        l2o_trace *trace;
+        assert_status(l2o_trace_new(&trace, 2, N), L2O_OK, NULL); /* too small for most: later records are dropped */
+        l2o_settings s = iterations(count);
+        s.traces = traced ? &trace : NULL;
+        l2o_result r = run(v, &p, x, &s);
+        double f = gradient_at(&p, g, x), squares = 0;
+        for (size_t i = 0; i < N; i++)
+          squares += (double)g[i] * (double)g[i];
+        assert_true(r.last.objective == f);
+        assert_close(r.last.gradient_norm, sqrt(squares), 1e-14, 0);
+        assert_int_equal(r.last.iteration, count);
+        assert_int_equal(r.stop, L2O_STOP_ITERATIONS);
+        size_t records;
+        const l2o_record *kept = l2o_trace_records(trace, &records);
+        assert_int_equal(records, !traced ? 0 : count < 1 ? 1 : 2);
+        if (traced && count < 2) {
+          assert_true(kept[count].objective == f);
+          assert_same_reals(l2o_trace_iterates(trace) + count * N, x, N);
+        }
+        l2o_trace_free(trace);
+        l2o_problem_free(&p);
+      }
+  }
+}
+
+/* Steps alone, no record: every call of the problem is one that the rule made. A guard may look once at the end of each of its two
+ * points, to tell which is better, before the next step makes use of them. */
+static void calls_are_counted(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_problem inner = sampled(CONVEX[0], 6, 0);
+    watcher w;
+    watch(&w, &inner);
+    l2o_settings s = iterations(100);
+    s.options = v->options;
+    l2o_run *steps;
+    l2o_stop stop;
+    l2o_record record;
+    const size_t open = strstr(v->options, "shadow") ? 2 : 0;
+    assert_status(l2o_run_new(&steps, v->solver, v->model, &w.problem, &s, NULL), L2O_OK, NULL);
+    assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+    for (size_t k = 1; k <= 7; k++) {
+      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+      assert_int_equal(stop, L2O_STOP_NONE);
+    }
+    const size_t values = w.values, gradients = w.gradients;
+    assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
+    assert_true(values >= 7 && values >= gradients);
+    if (open == 0) {
+      assert_int_equal(record.value_calls, values);
+      assert_int_equal(record.gradient_calls, gradients);
+    } else if (!solver_named(v->solver->classical)->state_len) {
+      assert_int_equal(record.value_calls, values - open);
+      assert_int_equal(record.gradient_calls, gradients - open);
+    }
+    /* looking at every point changes what is called, not what is counted */
+    l2o_record watched;
+    assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+    for (size_t k = 1; k <= 7; k++) {
+      assert_status(l2o_run_record(steps, &watched), L2O_OK, NULL);
+      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+    }
+    assert_status(l2o_run_record(steps, &watched), L2O_OK, NULL);
+    assert_int_equal(watched.value_calls, record.value_calls);
+    assert_int_equal(watched.gradient_calls, record.gradient_calls);
+    assert_true(watched.objective == record.objective && watched.iteration == 7 && record.iteration == 7);
+    l2o_run_free(steps);
+    l2o_problem_free(&inner);
+  }
+}
+
+static void a_trace_does_not_change_the_run(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_problem p = sampled(CONVEX[1], 6, 1);
+    l2o_real plain[N] = {0}, traced[N] = {0};
+    l2o_trace *trace;
+    assert_status(l2o_trace_new(&trace, 41, N), L2O_OK, NULL);
+    l2o_settings s = iterations(40);
+    l2o_result a = run(v, &p, plain, &s);
+    s.traces = &trace;
+    l2o_result b = run(v, &p, traced, &s);
+    assert_same_reals(plain, traced, N);
+    assert_true(a.last.value_calls == b.last.value_calls && a.last.gradient_calls == b.last.gradient_calls);
+    assert_true(a.last.objective == b.last.objective && a.last.fallbacks == b.last.fallbacks);
+    size_t count;
+    const l2o_record *r = l2o_trace_records(trace, &count);
+    assert_int_equal(count, 41);
+    for (size_t k = 0; k < count; k++) {
+      assert_int_equal(r[k].iteration, k);
+      assert_true(r[k].objective == value_at(&p, l2o_trace_iterates(trace) + k * N));
+      assert_true(k == 0 || (r[k].value_calls >= r[k - 1].value_calls && r[k].seconds >= r[k - 1].seconds));
+    }
+    assert_true(r[0].value_calls == 0 && r[0].seconds == 0);
+    l2o_trace_free(trace);
+    l2o_problem_free(&p);
+  }
+}
+
+static void a_repeat_gives_the_same_bits(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_problem p = sampled(CONVEX[2], 7, 0);
+    l2o_real x[3][N] = {{0}};
+    l2o_settings s = iterations(50);
+    for (int i = 0; i < 2; i++)
+      run(v, &p, x[i], &s);
+    assert_same_reals(x[0], x[1], N);
+    /* and by steps, in a run that has been somewhere else before */
+    l2o_run *steps;
+    l2o_stop stop;
+    l2o_record record;
+    s.options = v->options;
+    assert_status(l2o_run_new(&steps, v->solver, v->model, &p, &s, NULL), L2O_OK, NULL);
+    l2o_real elsewhere[N] = {3, -2, 1};
+    assert_status(l2o_run_start(steps, elsewhere), L2O_OK, NULL);
+    for (int k = 0; k < 5; k++)
+      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+    assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+    assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
+    assert_true(record.iteration == 0 && record.value_calls == 0 && record.fallbacks == 0 && record.seconds == 0);
+    for (int k = 0; k < 50; k++)
+      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+    assert_same_reals(x[0], l2o_run_x(steps), N);
+    l2o_run_free(steps);
+    l2o_problem_free(&p);
+  }
+}
+
+static void no_allocation_in_a_step(void **state) {
+  (void)state;
+  if (!allocations_are_counted())
+    skip();
+  FOR_EVERY_VARIANT(v) {
+    for (size_t i = 0; i <= CONVEX_COUNT; i++) {
+      l2o_problem p = i < CONVEX_COUNT ? sampled(CONVEX[i], 8, i) : rosenbrock_problem;
+      l2o_settings s = iterations(100);
+      s.options = i < CONVEX_COUNT ? v->options : options_of(v, "step=1e-3");
+      l2o_run *steps;
+      l2o_stop stop = L2O_STOP_NONE;
+      l2o_record record;
+      l2o_status status = L2O_OK;
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &p, &s, NULL), L2O_OK, NULL);
+      assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+      allocations_watch(0);
+      for (int k = 0; k < 10 && !status && !stop; k++) {
+        status = l2o_run_step(steps, &stop);
+        if (!status)
+          status = l2o_run_record(steps, &record);
+      }
+      allocations seen = allocations_seen();
+      assert_status(status, L2O_OK, NULL);
+      if (seen.calls)
+        fail_msg("%s allocates %zu times in 10 steps", v->label, seen.calls);
+      l2o_run_free(steps);
+      l2o_problem_free(&p);
+    }
+  }
+}
+
+/* ---- reasons to stop ---- */
+
+typedef struct calls_back {
+  size_t count, stop_at;
+  double last;
+} calls_back;
+static int note_call(void *context, const l2o_record *record, const l2o_real *x, size_t instance) {
+  calls_back *c = context;
+  assert_int_equal(record->iteration, c->count++);
+  assert_int_equal(instance, 0);
+  assert_non_null(x);
+  c->last = record->objective;
+  return c->count > c->stop_at;
+}
+
+static void limits_end_the_run(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_problem p = sampled(CONVEX[2], 9, 0);
+    for (int traced = 0; traced < 2; traced++) {
+      l2o_trace *trace;
+      assert_status(l2o_trace_new(&trace, 4000, 0), L2O_OK, NULL);
+      l2o_real x[N] = {0};
+      l2o_settings plain = iterations(3000), s;
+      plain.traces = traced ? &trace : NULL;
+
+      s = plain, s.calls = 10;
+      l2o_result r = run(v, &p, x, &s);
+      assert_int_equal(r.stop, L2O_STOP_CALLS);
+      assert_true(r.last.value_calls >= 10 && r.last.value_calls < 16);
+
+      memset(x, 0, sizeof x);
+      s = plain, s.seconds = 1e-9;
+      r = run(v, &p, x, &s);
+      assert_int_equal(r.stop, L2O_STOP_SECONDS);
+      assert_int_equal(r.last.iteration, 1);
+
+      memset(x, 0, sizeof x);
+      calls_back c = {.stop_at = 3};
+      s = plain, s.callback = note_call, s.context = &c;
+      r = run(v, &p, x, &s);
+      assert_int_equal(r.stop, L2O_STOP_USER);
+      assert_int_equal(r.last.iteration, 3);
+      assert_true(c.count == 4 && c.last == r.last.objective && r.last.objective == value_at(&p, x));
+
+      if (v->tame) {
+        l2o_real zero[N] = {0};
+        double fstar, f0 = value_at(&p, zero);
+        assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
+        memset(x, 0, sizeof x);
+        s = plain, s.objective_target = fstar + 0.1 * (f0 - fstar);
+        r = run(v, &p, x, &s);
+        assert_int_equal(r.stop, L2O_STOP_TARGET);
+        assert_true(r.last.objective <= s.objective_target && value_at(&p, x) <= s.objective_target && r.last.iteration > 0);
+
+        memset(x, 0, sizeof x);
+        s = plain, s.gradient_tolerance = 0.1 * optimality(&p, zero);
+        r = run(v, &p, x, &s);
+        assert_int_equal(r.stop, L2O_STOP_GRADIENT);
+        assert_true(r.last.gradient_norm <= s.gradient_tolerance && optimality(&p, x) <= 1.001 * s.gradient_tolerance);
+        r = run(v, &p, x, &s); /* already there */
+        assert_int_equal(r.stop, L2O_STOP_GRADIENT);
+        assert_int_equal(r.last.iteration, 0);
+      }
+      l2o_trace_free(trace);
+    }
+    l2o_problem_free(&p);
+  }
+}
+
+/* ---- when the problem breaks ---- */
+
+/* A run on a problem that breaks at the given call. */
+static l2o_result run_spoiled(const variant *v, const l2o_problem *inner, l2o_spoil kind, size_t from, bool traced, l2o_real *x,
+                              l2o_diag *diag) {
+  watcher w;
+  l2o_trace *trace;
+  l2o_result result;
+  watch(&w, inner);
+  w.from = from, w.spoil = kind;
+  assert_status(l2o_trace_new(&trace, 200, inner->n), L2O_OK, NULL);
+  l2o_settings s = iterations(20);
+  s.options = v->options;
+  s.traces = traced ? &trace : NULL;
+  l2o_status status = l2o_minimize(v->solver, v->model, &w.problem, x, &result, &s, diag);
+  assert_int_equal(status, result.status);
+  if (w.values < from) /* a rule may get by with fewer calls */
+    assert_int_equal(result.stop, L2O_STOP_ITERATIONS);
+  size_t count;
+  const l2o_record *r = l2o_trace_records(trace, &count);
+  for (size_t k = 0; k + 1 < count; k++) /* nothing on record but good points, and the point that came out is one of them */
+    assert_true(isfinite(r[k].objective) && isfinite(r[k].gradient_norm));
+  if (traced && from > 1 && w.values >= from) {
+    bool found = false;
+    for (size_t k = 0; k < count; k++)
+      found |= memcmp(l2o_trace_iterates(trace) + k * inner->n, x, inner->n * sizeof *x) == 0;
+    if (!found)
+      fail_msg("%s, call %zu spoiled: the point that came out was not on record", v->label, from);
+  }
+  l2o_trace_free(trace);
+  return result;
+}
+
+static void a_failing_callback_surfaces(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[1], 10, 0);
+  FOR_EVERY_VARIANT(v) {
+    for (size_t from = 1; from < 12; from++)
+      for (int traced = 0; traced < 2; traced++) {
+        l2o_real x[N] = {1, 2, 3};
+        l2o_diag diag = {""};
+        l2o_result r = run_spoiled(v, &p, SPOIL_FAIL, from, traced, x, &diag);
+        assert_status(r.status, L2O_ERR_CALLBACK, &diag);
+        assert_names(&diag, v->solver->name);
+        assert_names(&diag, "'watched' reported a failure");
+        for (size_t i = 0; i < N; i++)
+          assert_true(isfinite(x[i]));
+        if (from == 1)
+          assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
+      }
+  }
+  l2o_problem_free(&p);
+}
+
+static void nonsense_from_a_callback_ends_as_diverged(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[1], 10, 1);
+  FOR_EVERY_VARIANT(v) {
+    for (l2o_spoil kind = SPOIL_NAN; kind <= SPOIL_GRADIENT; kind++)
+      for (size_t from = 1; from < 12; from++)
+        for (int traced = 0; traced < 2; traced++) {
+          l2o_real x[N] = {1, 2, 3};
+          l2o_diag diag = {""};
+          l2o_result r = run_spoiled(v, &p, kind, from, traced, x, &diag);
+          assert_status(r.status, L2O_OK, &diag);
+          if (r.stop != L2O_STOP_DIVERGED)
+            fail_msg("%s, call %zu spoiled: %s", v->label, from, l2o_stop_name(r.stop));
+          for (size_t i = 0; i < N; i++)
+            assert_true(isfinite(x[i]));
+          if (from == 1)
+            assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
+        }
+  }
+  l2o_problem_free(&p);
+}
+
+static void a_step_too_large_ends_as_diverged(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[2], 11, 0);
+  FOR_EVERY_VARIANT(v) {
+    if (!has_option(v->solver, "step"))
+      continue;
+    l2o_real x[N] = {0};
+    l2o_settings s = iterations(100000);
+    s.options = options_of(v, "step=1e10");
+    l2o_result r = run(v, &p, x, &s);
+    for (size_t i = 0; i < N; i++)
+      assert_true(isfinite(x[i]));
+    assert_true(isfinite(value_at(&p, x)));
+    assert_true(r.stop == L2O_STOP_DIVERGED || r.stop == L2O_STOP_ITERATIONS);
+    assert_true(r.last.objective == value_at(&p, x));
+    if (strcmp(v->solver->name, "gd") == 0)
+      assert_int_equal(r.stop, L2O_STOP_DIVERGED);
+  }
+  l2o_problem_free(&p);
+}
+
+static void a_start_that_is_not_finite_is_refused(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[2], 11, 0);
+  FOR_EVERY_VARIANT(v) {
+    l2o_real x[N] = {0, (l2o_real)NAN};
+    l2o_result result;
+    l2o_diag diag = {""};
+    l2o_settings s = iterations(10);
+    s.options = v->options;
+    assert_status(l2o_minimize(v->solver, v->model, &p, x, &result, &s, &diag), L2O_ERR_NUMERIC, &diag);
+    assert_names(&diag, "the start of problem 'quadratic' is not finite");
+  }
+  l2o_problem_free(&p);
+}
+
+/* ---- what is missing ---- */
+
+static void what_a_problem_lacks_is_named(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    l2o_settings s = iterations(10);
+    s.options = v->options;
+    l2o_diag diag = {""};
+    l2o_run *steps = (l2o_run *)&diag;
+    if (v->solver->needs & L2O_NEEDS_GRADIENT) {
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &values_only_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
+      assert_null(steps);
+      assert_names(&diag, v->solver->name);
+      assert_names(&diag, "'values-only'");
+    }
+    if (v->solver->needs & L2O_NEEDS_STEP) {
+      steps = (l2o_run *)&diag;
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
+      assert_null(steps);
+      assert_names(&diag, v->solver->name);
+      assert_names(&diag, "'rosenbrock' has no Lipschitz constant");
+      assert_names(&diag, "step=");
+    }
+    if (v->model) {
+      l2o_real x[2] = {0};
+      l2o_result result;
+      s.options = options_of(v, "step=1e-3");
+      assert_status(l2o_minimize(v->solver, NULL, &rosenbrock_problem, x, &result, &s, &diag), L2O_ERR_ARG, NULL);
+      assert_names(&diag, "needs a model");
+      for (size_t i = 0; i < variant_count; i++)
+        if (variants[i].model && strcmp(l2o_model_kind_name(variants[i].model), v->solver->model_kind) != 0) {
+          assert_status(l2o_minimize(v->solver, variants[i].model, &rosenbrock_problem, x, &result, &s, &diag), L2O_ERR_ARG, NULL);
+          assert_names(&diag, v->solver->model_kind);
+          assert_names(&diag, l2o_model_kind_name(variants[i].model));
+        }
+    }
+  }
+}
+
+static l2o_status wild_lipschitz(const l2o_problem *p, double *constant) {
+  *constant = *(const double *)p->data;
+  return L2O_OK;
+}
+
+static void a_lipschitz_constant_that_is_none_is_refused(void **state) {
+  (void)state;
+  static const double constants[] = {0, -1, (double)INFINITY, (double)NAN};
+  l2o_problem_ops ops = rosenbrock_ops;
+  ops.lipschitz = wild_lipschitz;
+  for (size_t i = 0; i < 4; i++) {
+    const l2o_problem p = {.ops = &ops, .data = &constants[i], .n = 2};
+    l2o_run *steps;
+    l2o_diag diag = {""};
+    assert_status(l2o_run_new(&steps, solver_named("gd"), NULL, &p, NULL, &diag), L2O_ERR_NUMERIC, NULL);
+    assert_null(steps);
+    assert_names(&diag, "gd: the Lipschitz constant of problem 'rosenbrock' is not a positive finite number");
+  }
+}
+
+static void bad_options_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *sentence;
+  } cases[] = {
+      {"stepp=1", "has no option 'stepp'; did you mean 'step'?"},
+      {"zzzzzz=1", "has no option 'zzzzzz'"},
+      {"step", "'step' is not an option; expected key=value"},
+      {"step=", "step = : expected a number"},
+      {"step=fast", "step = fast: expected a number"},
+      {"step=nan", "step = nan: expected a number"},
+      {"step=-1", "step = -1: expected a number from 0 to"},
+      {"step=0.1x", "step = 0.1x: expected a number"},
+      {"step=0.1,step=0.2", "option 'step' is given twice"},
+  };
+  l2o_problem p = sampled(CONVEX[0], 1, 0);
+  FOR_EVERY_VARIANT(v) {
+    if (!has_option(v->solver, "step"))
+      continue;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      l2o_settings s = iterations(1);
+      l2o_diag diag = {""};
+      l2o_run *steps = (l2o_run *)&diag;
+      s.options = options_of(v, cases[i].text);
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &p, &s, &diag), L2O_ERR_ARG, NULL);
+      assert_null(steps);
+      assert_names(&diag, v->solver->name);
+      assert_names(&diag, cases[i].sentence);
+    }
+  }
+  l2o_diag diag = {""};
+  assert_null(l2o_solver_find("nestorov", &diag));
+  assert_names(&diag, "there is no solver 'nestorov'; did you mean 'nesterov'?");
+  assert_null(l2o_solver_find("simulated-annealing", &diag));
+  assert_string_equal(diag.text, "there is no solver 'simulated-annealing'");
+  l2o_problem_free(&p);
+}
+
+static void the_step_option_is_the_step(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[1], 12, 0);
+  double constant;
+  assert_status(l2o_problem_lipschitz(&p, &constant), L2O_OK, NULL);
+  FOR_EVERY_VARIANT(v) { /* step_scale / L, said in words */
+    if (!(v->solver->needs & L2O_NEEDS_STEP))
+      continue;
+    l2o_real by_default[N] = {0}, by_option[N] = {0}, shorter[N] = {0};
+    char text[64];
+    l2o_settings s = iterations(3);
+    run(v, &p, by_default, &s);
+    snprintf(text, sizeof text, "step=%.17g", 0.9999 / constant);
+    s.options = options_of(v, text);
+    run(v, &p, by_option, &s);
+    assert_same_reals(by_default, by_option, N);
+    snprintf(text, sizeof text, "step=%.17g", 0.5 / constant);
+    s.options = options_of(v, text);
+    run(v, &p, shorter, &s);
+    assert_true(memcmp(by_default, shorter, sizeof shorter) != 0);
+  }
+  l2o_real x[N] = {0}, g[N], zero[N] = {0}; /* x_1 = x_0 - step grad f(x_0) */
+  l2o_settings s = iterations(1);
+  s.options = "step=0.25";
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  gradient_at(&p, g, zero);
+  for (size_t i = 0; i < N; i++)
+    assert_true(x[i] == -(l2o_real)0.25 * g[i]);
+  memset(x, 0, sizeof x);
+  s.options = "step_scale=0.5";
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  for (size_t i = 0; i < N; i++)
+    assert_close(x[i], -0.5 / constant * (double)g[i], BY_PRECISION(1e-15, 1e-6), 0);
+  l2o_problem_free(&p);
+}
+
+static void defaults_and_old_callers(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[1], 12, 1);
+  l2o_real a[N] = {0}, b[N] = {0};
+  l2o_result result;
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, a, &result, NULL, NULL), L2O_OK, NULL); /* no settings at all */
+  assert_int_equal(result.last.iteration, 1000);
+  l2o_settings s; /* a caller who was compiled before most fields were there */
+  memset(&s, 0xff, sizeof s);
+  s.struct_size = offsetof(l2o_settings, calls);
+  s.options = NULL;
+  s.iterations = 1000;
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, b, NULL, &s, NULL), L2O_OK, NULL);
+  assert_same_reals(a, b, N);
+  l2o_problem_free(&p);
+}
+
+/* ---- many problems ---- */
+
+enum { MANY = 6 };
+/* Six problems of several sizes, among them large ones: BLAS would split these over threads if it were let. */
+static size_t many_problems(l2o_problem *problems) {
+  static const char *const specs[MANY] = {"qp:n=8,m=5",      "qp:n=300,m=200", "quadratic:n=5",
+                                          "quadratic:n=250", "qp:n=1,m=1",     "qp:n=20,m=40"};
+  size_t reals = 0;
+  for (size_t i = 0; i < MANY; i++) {
+    problems[i] = sampled(specs[i], 13, i);
+    reals += problems[i].n;
+  }
+  return reals;
+}
+
+static void many_at_once_equal_one_by_one(void **state) {
+  (void)state;
+  l2o_problem problems[MANY];
+  size_t reals = many_problems(problems);
+  l2o_real *x = malloc(3 * reals * sizeof *x);
+  FOR_EVERY_VARIANT(v) {
+    l2o_result results[3][MANY];
+    memset(x, 0, 3 * reals * sizeof *x);
+    for (int threads = 1; threads <= 2; threads++) {
+      l2o_settings s = iterations(15);
+      s.options = v->options, s.threads = threads;
+      assert_status(
+          l2o_solve_many(v->solver, v->model, problems, MANY, x + (size_t)(threads - 1) * reals, results[threads - 1], &s, NULL),
+          L2O_OK, NULL);
+    }
+    l2o_settings s = iterations(15);
+    for (size_t i = 0, at = 2 * reals; i < MANY; at += problems[i++].n)
+      results[2][i] = run(v, &problems[i], x + at, &s);
+    assert_same_reals(x, x + reals, reals);
+    assert_same_reals(x, x + 2 * reals, reals);
+    for (size_t i = 0; i < MANY; i++)
+      for (int j = 1; j < 3; j++) {
+        assert_int_equal(results[0][i].stop, results[j][i].stop);
+        assert_true(results[0][i].last.objective == results[j][i].last.objective);
+        assert_int_equal(results[0][i].last.value_calls, results[j][i].last.value_calls);
+        assert_int_equal(results[0][i].last.fallbacks, results[j][i].last.fallbacks);
+      }
+  }
+  free(x);
+  for (size_t i = 0; i < MANY; i++)
+    l2o_problem_free(&problems[i]);
+}
+
+static void sampling_does_not_depend_on_who_asks(void **state) {
+  (void)state;
+  static const char *const specs[] = {"qp:n=60,m=40", "quadratic:n=40"};
+  for (size_t i = 0; i < 2; i++) {
+    l2o_family *family = family_of(specs[i]);
+    double constant[2][4], fstar[2][4];
+    for (int inside = 0; inside < 2; inside++) {
+#pragma omp parallel for schedule(static) num_threads(2) if (inside)
+      for (int j = 0; j < 4; j++) {
+        l2o_problem p;
+        if (l2o_family_sample(family, &p, 3, L2O_PURPOSE_TRAIN, (uint64_t)j, NULL) == L2O_OK) {
+          l2o_problem_lipschitz(&p, &constant[inside][j]);
+          l2o_problem_minimum(&p, &fstar[inside][j], NULL);
+          l2o_problem_free(&p);
+        }
+      }
+    }
+    assert_memory_equal(constant[0], constant[1], sizeof constant[0]);
+    assert_memory_equal(fstar[0], fstar[1], sizeof fstar[0]);
+    l2o_family_free(family);
+  }
+}
+
+static void one_bad_problem_does_not_stop_the_others(void **state) {
+  (void)state;
+  l2o_problem good = sampled(CONVEX[0], 14, 0);
+  watcher failing[2];
+  for (int i = 0; i < 2; i++) {
+    watch(&failing[i], &good);
+    failing[i].from = 3, failing[i].spoil = SPOIL_FAIL;
+  }
+  const l2o_problem problems[] = {good, good, failing[0].problem, good, values_only_problem};
+  for (int threads = 1; threads <= 2; threads++) {
+    l2o_real x[4 * N + 3] = {0}, alone[N] = {0};
+    l2o_result results[5];
+    l2o_diag diag = {""};
+    l2o_settings s = iterations(9);
+    s.threads = threads;
+    failing[0].values = failing[0].gradients = 0;
+    assert_status(l2o_solve_many(solver_named("gd"), NULL, problems, 5, x, results, &s, &diag), L2O_ERR_CALLBACK, NULL);
+    assert_names(&diag, "problem 2: gd: an operation of problem 'watched' reported a failure");
+    assert_status(l2o_minimize(solver_named("gd"), NULL, &good, alone, NULL, &s, NULL), L2O_OK, NULL);
+    for (size_t i = 0; i < 4; i++) {
+      assert_int_equal(results[i].status, i == 2 ? L2O_ERR_CALLBACK : L2O_OK);
+      if (i != 2)
+        assert_same_reals(x + i * N, alone, N);
+    }
+    assert_int_equal(results[4].status, L2O_ERR_NOTSUP);
+  }
+  l2o_problem_free(&good);
+}
+
+static int note_instance(void *context, const l2o_record *record, const l2o_real *x, size_t instance) {
+  size_t(*seen)[2] = context; /* [instance][0]: calls; [1]: largest iteration. One thread has one instance at a time. */
+  (void)x;
+  seen[instance][0]++;
+  seen[instance][1] = record->iteration;
+  return instance == 3 && record->iteration == 2;
+}
+
+static void many_have_a_trace_and_a_callback_each(void **state) {
+  (void)state;
+  l2o_problem problems[MANY];
+  size_t reals = many_problems(problems), seen[MANY][2] = {{0}};
+  l2o_real *x = calloc(reals, sizeof *x);
+  l2o_trace *traces[MANY];
+  l2o_result results[MANY];
+  for (size_t i = 0; i < MANY; i++)
+    assert_status(l2o_trace_new(&traces[i], 6, 0), L2O_OK, NULL);
+  l2o_settings s = iterations(5);
+  s.traces = traces, s.callback = note_instance, s.context = seen, s.threads = 2;
+  assert_status(l2o_solve_many(solver_named("nesterov"), NULL, problems, MANY, x, results, &s, NULL), L2O_OK, NULL);
+  for (size_t i = 0; i < MANY; i++) {
+    size_t count;
+    const l2o_record *r = l2o_trace_records(traces[i], &count);
+    assert_int_equal(count, i == 3 ? 3 : 6);
+    assert_int_equal(seen[i][0], count);
+    assert_int_equal(seen[i][1], count - 1);
+    assert_true(r[count - 1].objective == results[i].last.objective);
+    assert_int_equal(results[i].stop, i == 3 ? L2O_STOP_USER : L2O_STOP_ITERATIONS);
+    l2o_trace_free(traces[i]);
+    l2o_problem_free(&problems[i]);
+  }
+  free(x);
+  assert_status(l2o_solve_many(solver_named("gd"), NULL, NULL, 0, NULL, NULL, NULL, NULL), L2O_OK, NULL); /* none at all */
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  if (!allocations_are_counted())
+    skip();
+  l2o_problem p = sampled(CONVEX[0], 15, 0);
+  FOR_EVERY_VARIANT(v) {
+    l2o_settings s = iterations(3);
+    s.options = v->options;
+    for (size_t n = 1;; n++) {
+      l2o_diag diag = {""};
+      l2o_run *steps = (l2o_run *)&diag;
+      allocations_watch(n);
+      l2o_status status = l2o_run_new(&steps, v->solver, v->model, &p, &s, &diag);
+      if (!status)
+        l2o_run_free(steps);
+      allocations seen = allocations_seen();
+      assert_int_equal(seen.live, 0);
+      if (seen.calls < n) {
+        assert_status(status, L2O_OK, &diag);
+        assert_int_equal(n, 2); /* one block a run */
+        break;
+      }
+      assert_status(status, L2O_ERR_NOMEM, &diag);
+      assert_null(steps);
+      assert_names(&diag, "out of memory");
+    }
+  }
+  for (size_t n = 1;; n++) {
+    l2o_trace *trace = (l2o_trace *)&p;
+    allocations_watch(n);
+    l2o_status status = l2o_trace_new(&trace, 5, 3);
+    if (!status)
+      l2o_trace_free(trace);
+    allocations seen = allocations_seen();
+    assert_int_equal(seen.live, 0);
+    if (seen.calls < n)
+      break;
+    assert_status(status, L2O_ERR_NOMEM, NULL);
+    assert_null(trace);
+  }
+  l2o_trace *trace = (l2o_trace *)&p;
+  assert_status(l2o_trace_new(&trace, SIZE_MAX / 4, 1000), L2O_ERR_NOMEM, NULL);
+  assert_null(trace);
+  l2o_problem_free(&p);
+}
+
+/* ---- what the theory says of the hand-made rules ---- */
+
+/* Diagonal quadratic: coordinate i of gradient descent is x*_i + (1 - s lambda_i)^k (x_0 - x*)_i. */
+static void gd_converges_at_the_rate_of_theory(void **state) {
+  (void)state;
+  static const l2o_real lambda[] = {1, (l2o_real)0.5, (l2o_real)0.1, (l2o_real)0.01}, b[] = {1, -2, (l2o_real)0.3, (l2o_real)0.04};
+  l2o_real A[16] = {0}, x[4] = {0};
+  for (size_t i = 0; i < 4; i++)
+    A[5 * i] = lambda[i];
+  l2o_problem p;
+  assert_status(l2o_quadratic_new(&p, A, b, NULL, 0, 4, NULL), L2O_OK, NULL);
+  for (size_t k = 1; k < 400; k *= 3) {
+    memset(x, 0, sizeof x);
+    l2o_settings s = iterations(k);
+    assert_status(l2o_minimize(solver_named("gd"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+    for (size_t i = 0; i < 4; i++) {
+      double minimiser = (double)b[i] / (double)lambda[i];
+      assert_close(x[i], minimiser * (1 - pow(1 - 0.9999 * (double)lambda[i], (double)k)), BY_PRECISION(1e-12, 1e-5),
+                   BY_PRECISION(1e-13, 1e-6));
+    }
+  }
+  l2o_problem_free(&p);
+}
+
+/* f(x_k) - f* <= 2 |x_0 - x*|^2 / (s (k + 1)^2) (Beck and Teboulle, theorem 4.4), while gradient descent takes far longer here. */
+static void nesterov_keeps_its_bound(void **state) {
+  (void)state;
+  l2o_problem p = sampled("quadratic:n=40,condition=1e5", 16, 0);
+  l2o_real x[40] = {0}, xstar[40];
+  double fstar, distance = 0;
+  assert_status(l2o_problem_minimum(&p, &fstar, xstar), L2O_OK, NULL);
+  for (size_t i = 0; i < 40; i++)
+    distance += (double)xstar[i] * (double)xstar[i];
+  l2o_trace *trace;
+  assert_status(l2o_trace_new(&trace, 301, 0), L2O_OK, NULL);
+  l2o_settings s = iterations(300);
+  s.traces = &trace;
+  assert_status(l2o_minimize(solver_named("nesterov"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  const l2o_record *r = l2o_trace_records(trace, NULL);
+  for (size_t k = 1; k <= 300; k++)
+    assert_true(r[k].objective - fstar <= 2 * distance / (0.9999 * (double)((k + 1) * (k + 1))));
+  double nesterov = r[300].objective - fstar;
+  memset(x, 0, sizeof x);
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  assert_true(nesterov < 0.1 * (r[300].objective - fstar));
+  l2o_trace_free(trace);
+  l2o_problem_free(&p);
+}
+
+static void adam_steps_as_published(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[2], 17, 0);
+  l2o_real x[N] = {0}, g[N];
+  double y[N] = {0}, m[N] = {0}, v[N] = {0};
+  l2o_settings s = iterations(5);
+  s.options = "step=0.1,beta1=0.8,beta2=0.95,epsilon=1e-3";
+  assert_status(l2o_minimize(solver_named("adam"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  for (int t = 1; t <= 5; t++) {
+    l2o_real at[N];
+    for (size_t i = 0; i < N; i++)
+      at[i] = (l2o_real)y[i];
+    gradient_at(&p, g, at);
+    for (size_t i = 0; i < N; i++) {
+      m[i] = 0.8 * m[i] + 0.2 * (double)g[i];
+      v[i] = 0.95 * v[i] + 0.05 * (double)g[i] * (double)g[i];
+      y[i] -= 0.1 * (m[i] / (1 - pow(0.8, t))) / (sqrt(v[i] / (1 - pow(0.95, t))) + 1e-3);
+    }
+  }
+  for (size_t i = 0; i < N; i++)
+    assert_close(x[i], y[i], BY_PRECISION(1e-13, 1e-5), BY_PRECISION(1e-14, 1e-6));
+  s.options = "epsilon=0"; /* at a point without gradient: stays there, instead of 0 / 0 */
+  const l2o_real identity[] = {1}, b[] = {0};
+  l2o_problem flat;
+  assert_status(l2o_quadratic_new(&flat, identity, b, NULL, 0, 1, NULL), L2O_OK, NULL);
+  l2o_real zero = 0;
+  l2o_result result;
+  assert_status(l2o_minimize(solver_named("adam"), NULL, &flat, &zero, &result, &s, NULL), L2O_OK, NULL);
+  assert_true(zero == 0 && result.stop == L2O_STOP_ITERATIONS);
+  l2o_problem_free(&flat);
+  l2o_problem_free(&p);
+}
+
+/* e = 100, w3 = 0, sigmoid2: p = 1, and the rule is the one that it grew from, bit for bit. */
+static void an_untrained_rule_is_its_classical_rule(void **state) {
+  (void)state;
+  size_t learned = 0;
+  for (const l2o_solver *const *rule = l2o_solver_list(); *rule; rule++) {
+    if (!((*rule)->needs & L2O_NEEDS_MODEL))
+      continue;
+    char spec[64];
+    snprintf(spec, sizeof spec, "%s:expansion=100,scale=sigmoid2", (*rule)->model_kind);
+    l2o_model *model = model_of(spec, 118);
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 18, i);
+      l2o_real x[2][N] = {{0}};
+      l2o_trace *traces[2];
+      for (int which = 0; which < 2; which++) {
+        l2o_settings s = iterations(60);
+        assert_status(l2o_trace_new(&traces[which], 61, N), L2O_OK, NULL);
+        s.traces = &traces[which];
+        assert_status(
+            l2o_minimize(which ? *rule : solver_named((*rule)->classical), which ? model : NULL, &p, x[which], NULL, &s, NULL),
+            L2O_OK, NULL);
+      }
+      assert_same_reals(l2o_trace_iterates(traces[0]), l2o_trace_iterates(traces[1]), 61 * N);
+      l2o_trace_free(traces[0]);
+      l2o_trace_free(traces[1]);
+      l2o_problem_free(&p);
+    }
+    l2o_model_free(model);
+    learned++;
+  }
+  assert_true(learned >= 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_known_minimum_is_reached),
+      cmocka_unit_test(monotone_rules_never_rise),
+      cmocka_unit_test(rosenbrock_ends_honestly),
+      cmocka_unit_test(the_last_record_is_that_of_the_point),
+      cmocka_unit_test(calls_are_counted),
+      cmocka_unit_test(a_trace_does_not_change_the_run),
+      cmocka_unit_test(a_repeat_gives_the_same_bits),
+      cmocka_unit_test(no_allocation_in_a_step),
+      cmocka_unit_test(limits_end_the_run),
+      cmocka_unit_test(a_failing_callback_surfaces),
+      cmocka_unit_test(nonsense_from_a_callback_ends_as_diverged),
+      cmocka_unit_test(a_step_too_large_ends_as_diverged),
+      cmocka_unit_test(a_start_that_is_not_finite_is_refused),
+      cmocka_unit_test(what_a_problem_lacks_is_named),
+      cmocka_unit_test(a_lipschitz_constant_that_is_none_is_refused),
+      cmocka_unit_test(bad_options_are_named),
+      cmocka_unit_test(the_step_option_is_the_step),
+      cmocka_unit_test(defaults_and_old_callers),
+      cmocka_unit_test(many_at_once_equal_one_by_one),
+      cmocka_unit_test(sampling_does_not_depend_on_who_asks),
+      cmocka_unit_test(one_bad_problem_does_not_stop_the_others),
+      cmocka_unit_test(many_have_a_trace_and_a_callback_each),
+      cmocka_unit_test(every_allocation_may_fail),
+      cmocka_unit_test(gd_converges_at_the_rate_of_theory),
+      cmocka_unit_test(nesterov_keeps_its_bound),
+      cmocka_unit_test(adam_steps_as_published),
+      cmocka_unit_test(an_untrained_rule_is_its_classical_rule),
+  };
+  return cmocka_run_group_tests(tests, make_variants, free_variants);
+}
