@@ -2,6 +2,7 @@
 /* cblas.h of OpenBLAS takes int sizes; every caller's sizes pass l2o_fits_blas() when the instance is made. */
 #include "core/linalg.h"
 #include <cblas.h>
+#include <float.h>
 #include <lapacke.h>
 #include <limits.h>
 #include <math.h>
@@ -147,9 +148,11 @@ l2o_status l2o_least_squares(double *x, double *squared_residual, const double *
       lapack_int rank;
       to_column_major(copy, A, m, n);
       memcpy(b, y, m * sizeof *b);
+      /* what rounding makes of a zero singular value is below this share of the largest; machine precision alone is too little */
+      const double nothing = (double)longer * DBL_EPSILON;
       lapack_int info;
       ON_ONE_THREAD(info = LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
-                                          (lapack_int)longer, singular, -1, &rank));
+                                          (lapack_int)longer, singular, nothing, &rank));
       status = from_lapack(info);
     }
     if (!status) {

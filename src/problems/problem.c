@@ -103,6 +103,11 @@ l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0) {
   return L2O_OK;
 }
 
+/* The larger of the two, and not-a-number once there is one: fmax() would forget it. */
+static double larger(double a, double b) {
+  return isnan(a) || a >= b ? a : b;
+}
+
 l2o_status l2o_problem_check(const l2o_problem *p, double *gradient_error, double *hessian_error, const l2o_real *x,
                              uint64_t seed) {
   size_t n = p->n;
@@ -128,12 +133,9 @@ l2o_status l2o_problem_check(const l2o_problem *p, double *gradient_error, doubl
       y[i] = (l2o_real)((double)x[i] - e);
       if (!status)
         status = l2o_problem_value(p, &below, y, work);
-      double error = fabs((above - below) / (high - (double)y[i]) - (double)g[i]);
+      worst = larger(worst, fabs((above - below) / (high - (double)y[i]) - (double)g[i]));
+      largest = larger(largest, fabs((double)g[i]));
       y[i] = x[i];
-      if (!(error <= worst))
-        worst = error;
-      if (!(fabs((double)g[i]) <= largest))
-        largest = fabs((double)g[i]);
     }
     *gradient_error = worst == 0 ? 0 : worst / largest;
     if (!status && hessian_error && HAS(p, hessian_vector)) {
@@ -155,8 +157,8 @@ l2o_status l2o_problem_check(const l2o_problem *p, double *gradient_error, doubl
       worst = largest = 0;
       for (size_t i = 0; i < n; i++) {
         double difference = ((double)up[i] - (double)down[i]) / (2 * e);
-        worst = fmax(worst, fabs(difference - (double)hv[i]));
-        largest = fmax(largest, fabs((double)hv[i]));
+        worst = larger(worst, fabs(difference - (double)hv[i]));
+        largest = larger(largest, fabs((double)hv[i]));
       }
       *hessian_error = worst == 0 ? 0 : worst / largest;
     }
