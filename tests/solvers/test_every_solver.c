@@ -928,6 +928,31 @@ static void nesterov_keeps_its_bound(void **state) {
   l2o_problem_free(&p);
 }
 
+static void nesterov_steps_as_published(void **state) {
+  (void)state;
+  l2o_problem p = sampled(CONVEX[2], 17, 1);
+  l2o_real x[N] = {0}, at[N], g[N];
+  double now[N] = {0}, y[N] = {0}, t = 1;
+  l2o_settings s = iterations(6);
+  s.options = "step=0.9";
+  assert_status(l2o_minimize(solver_named("nesterov"), NULL, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+  for (int k = 0; k < 6; k++) {
+    const double next = (1 + sqrt(1 + 4 * t * t)) / 2;
+    for (size_t i = 0; i < N; i++)
+      at[i] = (l2o_real)y[i];
+    gradient_at(&p, g, at);
+    for (size_t i = 0; i < N; i++) {
+      double moved = y[i] - 0.9 * (double)g[i];
+      y[i] = moved + (t - 1) / next * (moved - now[i]);
+      now[i] = moved;
+    }
+    t = next;
+  }
+  for (size_t i = 0; i < N; i++)
+    assert_close(x[i], now[i], BY_PRECISION(1e-13, 1e-5), BY_PRECISION(1e-14, 1e-6));
+  l2o_problem_free(&p);
+}
+
 static void adam_steps_as_published(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[2], 17, 0);
@@ -1021,6 +1046,7 @@ int main(void) {
       cmocka_unit_test(every_allocation_may_fail),
       cmocka_unit_test(gd_converges_at_the_rate_of_theory),
       cmocka_unit_test(nesterov_keeps_its_bound),
+      cmocka_unit_test(nesterov_steps_as_published),
       cmocka_unit_test(adam_steps_as_published),
       cmocka_unit_test(an_untrained_rule_is_its_classical_rule),
   };
