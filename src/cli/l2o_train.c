@@ -273,7 +273,8 @@ static void tell(const training *t, bool interrupted) {
     return;
   printf("%s %zu of %zu steps in %.3g s", interrupted ? "interrupted after" : "trained", t->done, t->steps,
          t->seconds_before + progress_clock() - t->began);
-  if (isfinite(t->first_loss) && isfinite(t->last_loss))
+  if (!config_is(t->c, "train.instances", "fresh") && isfinite(t->first_loss) &&
+      isfinite(t->last_loss)) /* of the same instances: they may be compared */
     printf(", loss %.5g -> %.5g", t->first_loss, t->last_loss);
   if (t->rejected)
     printf(", %zu step%s rejected", t->rejected, t->rejected == 1 ? "" : "s");

@@ -75,21 +75,25 @@ static void *allocate(size_t count) {
   return calloc(count ? count : 1, sizeof(double));
 }
 
+/* Workspace is got here and the `_work` calls are made: the others print to stderr when memory is short. */
 static l2o_status from_lapack(lapack_int info) {
-  return info == 0                                                                   ? L2O_OK
-         : info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR ? L2O_ERR_NOMEM
-                                                                                     : L2O_ERR_LAPACK;
+  return info == 0 ? L2O_OK : L2O_ERR_LAPACK;
 }
 
+enum { BLOCK = 64 }; /* columns that LAPACK's blocked factorisations take at a time, at most */
+
 l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n) {
-  lapack_int size = (lapack_int)n, found = 0, support[2];
-  double *copy = allocate(n * n), *values = allocate(n), unused;
-  l2o_status status = L2O_ERR_NOMEM;
-  if (copy && values) {
+  lapack_int size = (lapack_int)n, found = 0, support[2], integers;
+  double *copy = allocate(n * n), *values = allocate(n), unused, wanted;
+  lapack_int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, NULL, size, 0, 0, size, size, 0, &found, NULL, NULL,
+                                        1, NULL, &wanted, -1, &integers, -1);
+  double *work = info ? NULL : allocate((size_t)wanted);
+  lapack_int *iwork = info ? NULL : malloc((size_t)integers * sizeof *iwork);
+  l2o_status status = info ? from_lapack(info) : L2O_ERR_NOMEM;
+  if (copy && values && work && iwork) {
     memcpy(copy, A, n * n * sizeof *copy);
-    lapack_int info;
-    ON_ONE_THREAD(info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, copy, size, 0, 0, size, size, 0, &found, values,
-                                        &unused, 1, support));
+    ON_ONE_THREAD(info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'U', size, copy, size, 0, 0, size, size, 0, &found, values,
+                                             &unused, 1, support, work, (lapack_int)wanted, iwork, integers));
     status = from_lapack(info);
     if (!status && found != 1)
       status = L2O_ERR_LAPACK;
@@ -97,6 +101,8 @@ l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n) {
   }
   free(copy);
   free(values);
+  free(work);
+  free(iwork);
   return status;
 }
 
@@ -124,15 +130,44 @@ static void to_column_major(double *out, const double *A, size_t m, size_t n) {
 
 /* By QR (m >= n) or LQ (m < n); *regular tells whether the triangle's condition number says that A has full rank. */
 static l2o_status full_rank_least_squares(double *copy, double *b, bool *regular, size_t m, size_t n, size_t longer) {
-  lapack_int rows = (lapack_int)m, columns = (lapack_int)n;
-  lapack_int info;
-  ON_ONE_THREAD(info = LAPACKE_dgels(LAPACK_COL_MAJOR, 'N', rows, columns, 1, copy, rows, b, (lapack_int)longer));
-  double reciprocal = 0;
-  if (info == 0)
-    ON_ONE_THREAD(
-        info = LAPACKE_dtrcon(LAPACK_COL_MAJOR, '1', m < n ? 'L' : 'U', 'N', m < n ? rows : columns, copy, rows, &reciprocal));
-  *regular = info == 0 && reciprocal > 1e-12;
-  return info > 0 ? L2O_OK : from_lapack(info); /* > 0: a zero on the diagonal, that is, not regular */
+  lapack_int rows = (lapack_int)m, columns = (lapack_int)n, order = m < n ? rows : columns, info;
+  const size_t lwork = (m + n) * BLOCK; /* at least 3 min(m, n), which the condition number needs */
+  double *work = allocate(lwork), reciprocal = 0;
+  lapack_int *iwork = malloc((size_t)order * sizeof *iwork);
+  l2o_status status = L2O_ERR_NOMEM;
+  if (work && iwork) {
+    ON_ONE_THREAD(info = LAPACKE_dgels_work(LAPACK_COL_MAJOR, 'N', rows, columns, 1, copy, rows, b, (lapack_int)longer, work,
+                                            (lapack_int)lwork));
+    if (info == 0)
+      ON_ONE_THREAD(
+          info = LAPACKE_dtrcon_work(LAPACK_COL_MAJOR, '1', m < n ? 'L' : 'U', 'N', order, copy, rows, &reciprocal, work, iwork));
+    *regular = info == 0 && reciprocal > 1e-12;
+    status = info > 0 ? L2O_OK : from_lapack(info); /* > 0: a zero on the diagonal, that is, not regular */
+  }
+  free(work);
+  free(iwork);
+  return status;
+}
+
+/* By singular values: ten times the work, but right for any rank. */
+static l2o_status any_rank_least_squares(double *copy, double *b, double *singular, size_t m, size_t n, size_t longer) {
+  lapack_int rows = (lapack_int)m, columns = (lapack_int)n, leading = (lapack_int)longer, rank, integers;
+  /* what rounding makes of a zero singular value is below this share of the largest; machine precision alone is too little */
+  const double nothing = (double)longer * DBL_EPSILON;
+  double wanted;
+  lapack_int info = LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, rows, columns, 1, NULL, rows, NULL, leading, NULL, nothing, &rank,
+                                        &wanted, -1, &integers);
+  double *work = info ? NULL : allocate((size_t)wanted);
+  lapack_int *iwork = info ? NULL : malloc((size_t)(integers > 0 ? integers : 1) * sizeof *iwork);
+  l2o_status status = info ? from_lapack(info) : L2O_ERR_NOMEM;
+  if (work && iwork) {
+    ON_ONE_THREAD(info = LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, rows, columns, 1, copy, rows, b, leading, singular, nothing, &rank,
+                                             work, (lapack_int)wanted, iwork));
+    status = from_lapack(info);
+  }
+  free(work);
+  free(iwork);
+  return status;
 }
 
 l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n) {
@@ -144,16 +179,10 @@ l2o_status l2o_least_squares(double *x, double *squared_residual, const double *
     to_column_major(copy, A, m, n);
     memcpy(b, y, m * sizeof *b);
     status = full_rank_least_squares(copy, b, &regular, m, n, longer);
-    if (!status && !regular) { /* ten times the work, but right for any rank */
-      lapack_int rank;
+    if (!status && !regular) {
       to_column_major(copy, A, m, n);
       memcpy(b, y, m * sizeof *b);
-      /* what rounding makes of a zero singular value is below this share of the largest; machine precision alone is too little */
-      const double nothing = (double)longer * DBL_EPSILON;
-      lapack_int info;
-      ON_ONE_THREAD(info = LAPACKE_dgelsd(LAPACK_COL_MAJOR, (lapack_int)m, (lapack_int)n, 1, copy, (lapack_int)m, b,
-                                          (lapack_int)longer, singular, nothing, &rank));
-      status = from_lapack(info);
+      status = any_rank_least_squares(copy, b, singular, m, n, longer);
     }
     if (!status) {
       double sum = 0;
@@ -180,7 +209,7 @@ l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n) 
   memcpy(copy, A, n * n * sizeof *copy);
   memcpy(x, b, n * sizeof *x);
   lapack_int info;
-  ON_ONE_THREAD(info = LAPACKE_dposv(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n));
+  ON_ONE_THREAD(info = LAPACKE_dposv_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n));
   free(copy);
   return info > 0 ? L2O_ERR_NUMERIC : from_lapack(info);
 }
@@ -192,17 +221,18 @@ void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size
 
 l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
   lapack_int rows = (lapack_int)m, columns = (lapack_int)n;
-  double *column_major = allocate(m * n), *tau = allocate(n), *sign = allocate(n);
+  double *column_major = allocate(m * n), *tau = allocate(n), *sign = allocate(n), *work = allocate(n * BLOCK);
   l2o_status status = L2O_ERR_NOMEM;
-  if (column_major && tau && sign) {
+  if (column_major && tau && sign && work) {
     to_column_major(column_major, A, m, n);
     lapack_int info;
-    ON_ONE_THREAD(info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau));
+    ON_ONE_THREAD(info = LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, columns, column_major, rows, tau, work, columns * BLOCK));
     status = from_lapack(info);
     for (size_t j = 0; j < n; j++)
       sign[j] = column_major[j * m + j] < 0 ? -1 : 1;
     if (!status) {
-      ON_ONE_THREAD(info = LAPACKE_dorgqr(LAPACK_COL_MAJOR, rows, columns, columns, column_major, rows, tau));
+      ON_ONE_THREAD(
+          info = LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, columns, columns, column_major, rows, tau, work, columns * BLOCK));
       status = from_lapack(info);
     }
     for (size_t i = 0; i < m; i++)
@@ -212,5 +242,6 @@ l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {
   free(column_major);
   free(tau);
   free(sign);
+  free(work);
   return status;
 }

@@ -97,6 +97,19 @@ l2o_status l2o_spec_split(const char *spec, char *name, const char **rest, l2o_d
   return L2O_OK;
 }
 
+/* The shortest text that reads back as the same number: 0.9999 rather than 0.99990000000000001, 100 rather than 1e+02. */
+static int format_number(char *out, size_t size, double value) {
+  if (value == floor(value) && fabs(value) < 1e15)
+    return snprintf(out, size, "%.0f", value);
+  for (int digits = 1; digits < 17; digits++) {
+    char text[48];
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value)
+      return snprintf(out, size, "%s", text);
+  }
+  return snprintf(out, size, "%.17g", value);
+}
+
 bool l2o_options_format(const l2o_option *table, const double *values, const char *name, char *out, size_t size) {
   size_t used = 0;
   int wrote = snprintf(out, size, "%s", name);
@@ -113,14 +126,10 @@ bool l2o_options_format(const l2o_option *table, const double *values, const cha
         word += strcspn(word, "|") + 1;
       wrote = snprintf(out + used, size - used, "%c%s=%.*s", separator, table[i].name, (int)strcspn(word, "|"), word);
     } else {
-      wrote = snprintf(out + used, size - used, "%c%s=%.17g", separator, table[i].name, values[i]);
-      char shorter[48]; /* 0.9999 rather than 0.99990000000000001 where that reads back the same */
-      for (int digits = 1; digits < 17; digits++) {
-        snprintf(shorter, sizeof shorter, "%.*g", digits, values[i]);
-        if (strtod(shorter, NULL) == values[i]) {
-          wrote = snprintf(out + used, size - used, "%c%s=%s", separator, table[i].name, shorter);
-          break;
-        }
+      wrote = snprintf(out + used, size - used, "%c%s=", separator, table[i].name);
+      if (wrote >= 0 && (size_t)wrote < size - used) {
+        used += (size_t)wrote;
+        wrote = format_number(out + used, size - used, values[i]);
       }
     }
   }

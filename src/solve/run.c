@@ -184,23 +184,24 @@ static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
     l2o_iterate_moved(it);
   if (status && status != L2O_ERR_NUMERIC)
     return status;
-  if (!status && l2o_all_finite(it->x, it->n))
-    status = l2o_iterate_peek(it);
-  else
-    status = L2O_ERR_NUMERIC;
-  if (status == L2O_ERR_NUMERIC || !isfinite(it->f)) { /* the learned run broke down: it goes on from the classical point */
+  /* both points are judged by the gradient call that their next steps begin with (or, with memory, make elsewhere as well) */
+  if (!status)
+    status = l2o_all_finite(it->x, it->n) ? l2o_iterate_gradient(it) : L2O_ERR_NUMERIC;
+  if (status == L2O_ERR_NUMERIC) { /* the learned run broke down: it goes on from the classical point */
     status = fall_back(run);
     if (!status)
-      status = l2o_iterate_peek(it);
+      status = l2o_iterate_gradient(it);
   }
   if (!status)
-    status = l2o_iterate_peek(other);
+    status = l2o_iterate_gradient(other);
   run->best = other->f < it->f ? other : it;
   return status;
 }
 
 /* Goes back to the last point with finite objective and gradient. */
 static void restore(l2o_run *run) {
+  if (run->it.k)
+    run->it.k--; /* that point's number: the step that led away from it does not count */
   memcpy(run->it.x, run->previous, run->it.n * sizeof *run->previous);
   run->it.has_gradient = run->it.pending = false;
   run->best = &run->it;
