@@ -11,11 +11,9 @@
 #include <string.h>
 
 #ifndef L2O_SINGLE
-/* Declared here: OpenBLAS's cblas.h and GSL's headers do not go together. */
-void openblas_set_num_threads(int count);
-
+/* OpenBLAS is left alone: the library calls it on one thread, and openblas_set_num_threads() of its OpenMP build would take the
+ * threads from our loops too. */
 void engine_start(void) {
-  openblas_set_num_threads(1); /* our threads take whole instances */
   gsl_solvers_start();
 }
 
