@@ -5,7 +5,7 @@
 add_library(l2o_flags INTERFACE)
 target_compile_features(l2o_flags INTERFACE c_std_11)
 target_compile_options(l2o_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-  -Wpointer-arith -Wvla -fno-math-errno $<$<C_COMPILER_ID:GNU>:-Wdouble-promotion> # clang's also minds NAN and INFINITY
+  -Wpointer-arith -Wvla -fno-math-errno -fno-trapping-math $<$<C_COMPILER_ID:GNU>:-Wdouble-promotion> # clang's also minds NAN and INFINITY
   $<$<BOOL:${L2O_WERROR}>:-Werror>)
 target_compile_definitions(l2o_flags INTERFACE _POSIX_C_SOURCE=200809L)
 if(L2O_SANITIZE)

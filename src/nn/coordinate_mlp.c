@@ -33,6 +33,7 @@ static const l2o_option options[] = {
  * if q2 > 0. `key` holds the switch points so that "key <= t" means "switched" for both kinds, sorted. */
 typedef struct table {
   size_t keys, buckets;
+  bool crowded;     /* is there a bucket with more than 8 keys? */
   double *key;      /* (H + 1) sorted, closed by an infinity */
   double (*v)[2];   /* (H + 1) v between key[k-1] and key[k]: sum of w3_j W2[:, j] over the active units */
   uint32_t *bucket; /* (buckets + 1) first key of each of `buckets` equal parts of [0, 1] */
@@ -125,24 +126,30 @@ static void commit(l2o_model *m) {
     t->place[j] = t->entry[k].on ? -1 - (int32_t)k : (int32_t)k;
   }
   t->key[t->keys] = INFINITY;
+  t->crowded = false;
   for (size_t b = 0, k = 0; b <= t->buckets; b++) {
     while (k < t->keys && t->key[k] < (double)b / (double)t->buckets)
       k++;
     t->bucket[b] = (uint32_t)k;
+    t->crowded |= b > 0 && k - t->bucket[b - 1] > 8;
   }
 }
 
 /* Number of keys <= t, t in [0, 1]. */
 static inline size_t interval(const table *angles, double t) {
-  size_t b = (size_t)(t * (double)angles->buckets);
-  size_t low = angles->bucket[b], high = b < angles->buckets ? angles->bucket[b + 1] : angles->keys;
-  while (high - low > 8) { /* crowded bucket */
-    size_t middle = low + (high - low) / 2;
-    if (angles->key[middle] <= t)
-      low = middle + 1;
-    else
-      high = middle;
+  size_t b = (size_t)(int64_t)(t * (double)angles->buckets); /* signed: one instruction */
+  size_t low = angles->bucket[b];
+  if (angles->crowded) {
+    size_t high = b < angles->buckets ? angles->bucket[b + 1] : angles->keys;
+    while (high - low > 8) {
+      size_t middle = low + (high - low) / 2;
+      if (angles->key[middle] <= t)
+        low = middle + 1;
+      else
+        high = middle;
+    }
   }
+  low += angles->key[low] <= t; /* without a branch: nobody could predict it */
   while (angles->key[low] <= t) /* ends at the infinity at the latest */
     low++;
   return low;
@@ -181,6 +188,29 @@ static inline void first_layer(double *z, const l2o_real *w1, const inputs *in, 
   }
 }
 
+/* z and t of up to BLOCK coordinates, two features: straight code that the compiler vectorises. z = 0 gives t = 0. A z that is not
+ * finite becomes not-a-number, with t = 0. */
+enum { BLOCK = 32 };
+typedef struct block {
+  double z0[BLOCK], z1[BLOCK], t[BLOCK];
+} block;
+
+static void first_layer_block(block *out, const l2o_real *w1, const inputs *in, size_t first, size_t count) {
+  const double a = (double)w1[0], b = (double)w1[1], c = (double)w1[2], d = (double)w1[3];
+  const l2o_real *u0 = in->u[0] + first, *u1 = in->u[1] + first;
+  for (size_t i = 0; i < count; i++) {
+    const double p = (double)u0[i], q = (double)u1[i];
+    double z0 = p * a + q * c, z1 = p * b + q * d;
+    z0 = z0 > 0 ? z0 : 0;
+    z1 = z1 > 0 ? z1 : 0;
+    const double s = z0 + z1, t = z1 / (s > 0 ? s : 1);
+    const bool finite = s < (double)INFINITY;
+    out->z0[i] = finite ? z0 : (double)NAN;
+    out->z1[i] = z1;
+    out->t[i] = finite ? t : 0;
+  }
+}
+
 /* a = relu(z W2) w3 */
 static double dense_output(const l2o_model *m, const double *z, size_t F) {
   size_t H = hidden(m->options);
@@ -199,16 +229,14 @@ void l2o_coordinate_mlp_forward(const l2o_model *m, l2o_real *p, l2o_real *raw, 
   const table *t = m->table;
   double z[2];
   if (is_angular(m)) {
-    for (size_t i = 0; i < n; i++) {
-      first_layer(z, w1, &in, i);
-      double s = z[0] + z[1], a = 0;
-      if (s > 0 && s < (double)INFINITY) { /* z = 0 gives a = 0; a non-finite input is answered below */
-        const double *v = t->v[interval(t, z[1] / s)];
-        a = z[0] * v[0] + z[1] * v[1];
-      } else if (s != 0) {
-        a = (double)NAN;
+    for (size_t first = 0; first < n; first += BLOCK) {
+      const size_t count = n - first < BLOCK ? n - first : BLOCK;
+      block part;
+      first_layer_block(&part, w1, &in, first, count);
+      for (size_t i = 0; i < count; i++) {
+        const double *v = t->v[interval(t, part.t[i])];
+        raw[first + i] = (l2o_real)(part.z0[i] * v[0] + part.z1[i] * v[1]);
       }
-      raw[i] = (l2o_real)a;
     }
   } else {
     for (size_t i = 0; i < n; i++) {
@@ -249,50 +277,78 @@ static void dense_backward(const l2o_model *m, double *sum, double *dz, const do
   }
 }
 
+/* The angular backward pass of up to BLOCK coordinates, given delta = dL/da. */
+static void angular_backward(const l2o_model *m, double *dw1, double (*D)[2], l2o_real *const *du, const double *delta,
+                             const inputs *in, size_t first, size_t count) {
+  const l2o_real *w1 = l2o_model_values(m, W1);
+  const table *t = m->table;
+  const l2o_real *u0 = in->u[0] + first, *u1 = in->u[1] + first;
+  double dz0[BLOCK], dz1[BLOCK], sum[4] = {0, 0, 0, 0};
+  block part;
+  first_layer_block(&part, w1, in, first, count);
+  for (size_t i = 0; i < count; i++) {
+    const size_t k = interval(t, part.t[i]);
+    D[k][0] += delta[i] * part.z0[i];
+    D[k][1] += delta[i] * part.z1[i];
+    dz0[i] = part.z0[i] > 0 ? delta[i] * t->v[k][0] : 0; /* relu'(0) = 0 */
+    dz1[i] = part.z1[i] > 0 ? delta[i] * t->v[k][1] : 0;
+  }
+  for (size_t i = 0; i < count; i++) { /* dW1 += u' dz */
+    const double p = (double)u0[i], q = (double)u1[i];
+    sum[0] += p * dz0[i];
+    sum[1] += p * dz1[i];
+    sum[2] += q * dz0[i];
+    sum[3] += q * dz1[i];
+  }
+  for (size_t j = 0; j < 4; j++)
+    dw1[j] += sum[j];
+  for (size_t i = 0; du[0] && i < count; i++) { /* du += dz W1' */
+    du[0][first + i] += (l2o_real)(dz0[i] * (double)w1[0] + dz1[i] * (double)w1[1]);
+    du[1][first + i] += (l2o_real)(dz0[i] * (double)w1[2] + dz1[i] * (double)w1[3]);
+  }
+}
+
 void l2o_coordinate_mlp_backward(const l2o_model *m, double *sum, l2o_real *dg, l2o_real *dx, l2o_real *da, const l2o_real *dp,
                                  const l2o_real *raw, const l2o_real *g, const l2o_real *x, size_t n) {
   const l2o_real *w1 = l2o_model_values(m, W1), c = *l2o_model_values(m, P_SCALE);
   const inputs in = order(m, g, x);
-  const table *t = m->table;
   const bool angular = is_angular(m);
   const l2o_output_scale scale = (l2o_output_scale)m->options[SCALE];
   const size_t F = in.count;
   double *dw1 = sum + (angular ? 0 : m->tensors[W1].offset), *dc = sum + (angular ? 4 : m->tensors[P_SCALE].offset);
-  double(*D)[2] = (double(*)[2])(sum + 5);
   l2o_real *du[2] = {0};
   if (dg && dx) {
     const bool gradient_first = in.u[0] == g;
     du[0] = gradient_first ? dg : dx;
     du[1] = gradient_first ? dx : dg;
   }
-  for (size_t i = 0; i < n; i++) { /* dc = sum scale(a) dp; one value at a time, since p itself is not kept */
-    l2o_real value;
-    l2o_output_scale_forward(&value, &raw[i], scale, 1);
-    *dc += (double)value * (double)dp[i];
-  }
-  l2o_output_scale_backward(da, dp, raw, scale, n);
-  for (size_t i = 0; i < n; i++) {
-    double z[2], dz[2], delta = (double)(da[i] * c);
-    first_layer(z, w1, &in, i);
-    double s = z[0] + z[1];
-    if (s == 0) /* dead: no derivative reaches anything (relu'(0) = 0) */
-      continue;
+  for (size_t first = 0; first < n; first += BLOCK) {
+    const size_t count = n - first < BLOCK ? n - first : BLOCK;
+    l2o_real value[BLOCK];
+    double delta[BLOCK];
+    l2o_output_scale_forward(value, raw + first, scale, count); /* again, since p itself is not kept: dc = sum scale(a) dp */
+    *dc += l2o_dot(value, dp + first, count);
+    l2o_output_scale_backward(da + first, dp + first, raw + first, scale, count);
+    for (size_t i = 0; i < count; i++)
+      delta[i] = (double)(da[first + i] * c);
     if (angular) {
-      size_t k = interval(t, z[1] / s);
-      D[k][0] += delta * z[0];
-      D[k][1] += delta * z[1];
-      dz[0] = delta * t->v[k][0];
-      dz[1] = delta * t->v[k][1];
-    } else {
-      dense_backward(m, sum, dz, z, delta, F);
+      angular_backward(m, dw1, (double(*)[2])(sum + 5), du, delta, &in, first, count);
+      continue;
     }
-    for (size_t r = 0; r < F; r++) {
-      if (!(z[r] > 0))
+    for (size_t i = 0; i < count; i++) {
+      double z[2], dz[2];
+      first_layer(z, w1, &in, first + i);
+      if (z[0] + z[1] == 0) /* dead: no derivative reaches anything (relu'(0) = 0) */
         continue;
-      for (size_t q = 0; q < F; q++) { /* dW1 += u' dz, du = dz W1' */
-        dw1[q * F + r] += (double)in.u[q][i] * dz[r];
-        if (du[0])
-          du[q][i] += (l2o_real)(dz[r] * (double)w1[q * F + r]);
+      dense_backward(m, sum, dz, z, delta[i], F);
+      for (size_t r = 0; r < F; r++) {
+        if (!(z[r] > 0))
+          continue;
+        for (size_t q = 0; q < F; q++) { /* dW1 += u' dz, du = dz W1' */
+          dw1[q * F + r] += (double)in.u[q][first + i] * dz[r];
+          if (du[0])
+            du[q][first + i] += (l2o_real)(dz[r] * (double)w1[q * F + r]);
+        }
       }
     }
   }

@@ -5,8 +5,10 @@
 void l2o_output_scale_forward(l2o_real *p, const l2o_real *a, l2o_output_scale scale, size_t n) {
   switch (scale) {
   case L2O_SCALE_SIGMOID2:
-    for (size_t i = 0; i < n; i++)
-      p[i] = 2 / (1 + r_exp(-a[i]));
+    for (size_t i = 0; i < n; i++) {
+      const l2o_real e = r_exp_minus_abs(a[i]), low = 2 * e / (1 + e);
+      p[i] = a[i] < 0 ? low : 2 - low;
+    }
     break;
   case L2O_SCALE_SIGMOID:
     for (size_t i = 0; i < n; i++)
@@ -34,8 +36,10 @@ void l2o_output_scale_forward(l2o_real *p, const l2o_real *a, l2o_output_scale s
 void l2o_output_scale_backward(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n) {
   switch (scale) {
   case L2O_SCALE_SIGMOID2: /* 2 s (1 - s), both factors without cancellation: s(a) s(-a) */
-    for (size_t i = 0; i < n; i++)
-      da[i] = 2 * dp[i] / (1 + r_exp(-a[i])) / (1 + r_exp(a[i]));
+    for (size_t i = 0; i < n; i++) {
+      const l2o_real e = r_exp_minus_abs(a[i]), q = 1 / (1 + e);
+      da[i] = 2 * dp[i] * e * q * q;
+    }
     break;
   case L2O_SCALE_SIGMOID:
     for (size_t i = 0; i < n; i++)

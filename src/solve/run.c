@@ -207,17 +207,16 @@ static void restore(l2o_run *run) {
   run->best = &run->it;
 }
 
-l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop) {
+/* One step; the caller looks at the clock. */
+static l2o_status move(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
   *stop = L2O_STOP_NONE;
   memcpy(run->before, run->best->x, it->n * sizeof *it->x);
   it->moved = false;
   it->claimed_seconds = run->other.claimed_seconds = 0;
-  double begin = l2o_seconds();
   l2o_status status = run->guard == GUARD_OFF       ? run->solver->step(it, NULL, stop)
                       : run->guard == GUARD_DESCENT ? step_descent(run, stop)
                                                     : step_shadow(run, stop);
-  run->seconds += l2o_seconds() - begin + it->claimed_seconds + run->other.claimed_seconds;
   if (!it->moved)
     it->has_gradient = it->pending = false;
   if (status == L2O_OK) {
@@ -234,6 +233,13 @@ l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop) {
     return status;
   *stop = L2O_STOP_DIVERGED;
   return L2O_OK;
+}
+
+l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop) {
+  double begin = l2o_seconds();
+  l2o_status status = move(run, stop);
+  run->seconds += l2o_seconds() - begin + run->it.claimed_seconds + run->other.claimed_seconds;
+  return status;
 }
 
 const l2o_real *l2o_run_x(const l2o_run *run) {
@@ -289,8 +295,13 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
   l2o_status status = l2o_run_start(run, x);
   /* Nobody looks at the points on the way: then none of them is evaluated for a record. */
   const bool watched = trace || s->callback || s->gradient_tolerance > 0 || s->objective_target > -HUGE_VAL;
+  /* Nor does anybody read the clock on the way: two looks at it cost as much as a small gradient. */
+  const bool clocked = watched || s->seconds > 0;
+  const double begin = clocked ? 0 : l2o_seconds();
   while (!status) {
     if (watched || stop || it->k >= s->iterations) {
+      if (!clocked)
+        run->seconds = l2o_seconds() - begin;
       status = l2o_run_record(run, &next);
       if (status) { /* the point cannot be evaluated: the one before is the last good one */
         restore(run);
@@ -322,7 +333,7 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
       break;
     if (stop) /* the point has not been looked at yet: once more round, to record it */
       continue;
-    status = l2o_run_step(run, &stop);
+    status = clocked ? l2o_run_step(run, &stop) : move(run, &stop);
   }
   if (run->started)
     memcpy(x, l2o_run_x(run), n * sizeof *x);
