@@ -13,15 +13,10 @@ static l2o_status valley(const l2o_problem *p, double *f, l2o_real *g, const l2o
 int main(void) {
   const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "valley", .gradient = valley};
   const l2o_problem problem = {.ops = &ops, .n = 2};
-  const char *const rules[][2] = {{"gd", "step=0.001"}, {"nesterov", "step=0.001"}, {"adam", "step=0.01"}};
+  l2o_real x[2] = {-1.2, 1};
+  l2o_result r;
   l2o_settings settings = l2o_settings_default();
-  settings.iterations = 5000;
-  for (int i = 0; i < 3; i++) {
-    l2o_real x[2] = {-1.2, 1};
-    l2o_result r;
-    settings.options = rules[i][1];
-    if (l2o_minimize(l2o_solver_find(rules[i][0], NULL), NULL, &problem, x, &r, &settings, NULL) != L2O_OK)
-      return 1;
-    printf("%-8s  f = %.1e at (%.3f, %.3f)\n", rules[i][0], r.last.objective, (double)x[0], (double)x[1]);
-  }
+  settings.iterations = 5000, settings.options = "step=0.01";
+  if (l2o_minimize(l2o_solver_find("adam", NULL), NULL, &problem, x, &r, &settings, NULL) == L2O_OK)
+    printf("f = %.1e at (%.3f, %.3f)\n", r.last.objective, (double)x[0], (double)x[1]);
 }
