@@ -18,7 +18,7 @@
 
 static const double LEARNING_RATE = 1e-15; /* the weights do not move while the clock runs: both sides repeat the same step */
 static const double MIN_SECONDS = 0.5;     /* short tasks repeat for at least so long */
-enum { MAX_REPEATS = 2000, PATH_SIZE = 4096 };
+enum { MAX_REPEATS = 50000, PATH_SIZE = 4096 };
 
 static l2o_diag diag;
 

@@ -27,7 +27,7 @@ DTYPE = torch.float64 if os.environ.get("L2O_PRECISION") == "double" else torch.
 LEARNING_RATE = 1e-15  # the weights do not move while the clock runs: both sides repeat the same step
 STEP_SCALE = 0.9999
 MIN_SECONDS = 0.5
-MAX_REPEATS = 2000
+MAX_REPEATS = 50000
 
 
 class StepSizes(torch.nn.Module):
