@@ -5,6 +5,7 @@
  *  A family of your own is one callback; see examples/own_family.c. */
 #ifndef L2O_FAMILY_H
 #define L2O_FAMILY_H
+#include <l2o/data.h>
 #include <l2o/problem.h>
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +26,7 @@ struct l2o_family {
   const void *data;                 /**< handed to `sample` unread */
   bool plain_seeds;                 /**< take seeds as written, without separating purposes (samplers that replay published data) */
   void (*free)(l2o_family *family); /**< set by the library for its own families */
+  const char *note;                 /**< what a reader of results should know of the data, one line, or NULL */
 };
 
 /** A kind of family that the library knows by name. */
@@ -36,6 +38,8 @@ typedef struct l2o_family_type {
   l2o_status (*create)(l2o_family **out, const double *options, l2o_diag *diag);
   l2o_status (*open)(l2o_family **out, const char *path, l2o_diag *diag); /**< NULL: has no instance files */
   l2o_status (*save)(const l2o_problem *instances, size_t count, const char *path, l2o_diag *diag);
+  /** Makes a family from real data, and takes the data set over if that succeeds; NULL: samples only. */
+  l2o_status (*create_from)(l2o_family **out, const double *options, l2o_dataset *data, l2o_diag *diag);
 } l2o_family_type;
 
 /** Every kind of family, ending with NULL. */
@@ -45,6 +49,9 @@ L2O_API const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *
 
 /** A family from a specification "name" or "name:key=value,...", for instance "qp:n=32,m=20". */
 L2O_API l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag);
+/** A family from real data: the file is read by l2o_dataset_read(). "logistic:l2=1e-3" and "spambase.libsvm", for instance.
+ *  @return L2O_ERR_NOTSUP for a family that takes no data; the reader's status if the file cannot be read. */
+L2O_API l2o_status l2o_family_new_data(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
 /** The instances of a safetensors file: instance i is row i modulo the number of rows, whatever the seed.
  *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n], `fstar` [B].
  *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`. */

@@ -4,6 +4,7 @@
 #ifndef L2O_L2O_H
 #define L2O_L2O_H
 #include <l2o/base.h>
+#include <l2o/data.h>
 #include <l2o/family.h>
 #include <l2o/model.h>
 #include <l2o/problem.h>

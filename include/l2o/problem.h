@@ -8,7 +8,12 @@
  *  { (void)p; (void)work; *f = ...; g[0] = ...; return L2O_OK; }
  *  static const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "mine", .gradient = f};
  *  l2o_problem problem = {.ops = &ops, .n = 2};
- *  @endcode */
+ *  @endcode
+ *
+ *  Beyond smooth functions a problem may be
+ *  - composite: minimise F = f + h with f smooth (value, gradient, ... below are f's) and h simple: `nonsmooth` and `prox`;
+ *  - constrained to a convex set: `project`; for bounds there is l2o_problem_bounded();
+ *  - a sum f = 1/N sum_i f_i: `summands` and `partial`, for solvers that take minibatches. */
 #ifndef L2O_PROBLEM_H
 #define L2O_PROBLEM_H
 #include <l2o/base.h>
@@ -35,12 +40,30 @@ typedef struct l2o_problem_ops {
   l2o_status (*hessian_vector)(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work);
   /** A Lipschitz constant of the gradient: its inverse is the step of gradient descent. */
   l2o_status (*lipschitz)(const l2o_problem *p, double *constant);
-  /** fstar = min f, and a minimiser in xstar unless that is NULL. May allocate. */
+  /** fstar = min f (min F where composite), and a minimiser in xstar unless that is NULL. May allocate. */
   l2o_status (*minimum)(const l2o_problem *p, double *fstar, l2o_real *xstar);
   /** The customary start; NULL: zero. */
   l2o_status (*start)(const l2o_problem *p, l2o_real *x0);
   /** Frees p->data; NULL: the data is somebody else's. Called by l2o_problem_free(). */
   void (*free)(l2o_problem *p);
+  /** Composite problems: h(x), and one of its subgradients in s unless that is NULL. */
+  l2o_status (*nonsmooth)(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
+  /** out = argmin_z h(z) + sum_i (z_i - x_i)^2 / (2 tau_i), tau (n) positive; out may be x. Composite problems must have it, and
+   *  one that is constrained too puts the constraint into h here. */
+  l2o_status (*prox)(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work);
+  /** Derivative of the prox at (x, tau): dx += (d out / d x)' dout, dtau += (d out / d tau)' dout; dtau may be NULL. */
+  l2o_status (*prox_vjp)(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                         const l2o_real *dout, l2o_real *work);
+  /** Constrained problems: out = the nearest point of the set to x; out may be x. */
+  l2o_status (*project)(const l2o_problem *p, l2o_real *out, const l2o_real *x, l2o_real *work);
+  /** Sums: the number N of summands in f = 1/N sum_i f_i. */
+  size_t (*summands)(const l2o_problem *p);
+  /** f = 1/count sum f_i over i in rows[count], entries below N that may repeat, and the same of the gradient in g unless that is
+   *  NULL. */
+  l2o_status (*partial)(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
+                        l2o_real *work);
+  /** An upper bound, over all x, of the trace of the Hessian: zeroth-order methods take larger steps where it is below n L. */
+  l2o_status (*hessian_trace)(const l2o_problem *p, double *trace);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -58,8 +81,17 @@ L2O_API bool l2o_problem_has_minimum(const l2o_problem *p);
 L2O_API size_t l2o_problem_work_len(const l2o_problem *p);
 L2O_API const char *l2o_problem_name(const l2o_problem *p);
 
-/** f(x). `work` has l2o_problem_work_len() reals. @return L2O_ERR_CALLBACK if the operation failed. Never allocates. */
+/** Is there a nonsmooth part h (composite), a set to stay in (constrained)? */
+L2O_API bool l2o_problem_is_composite(const l2o_problem *p);
+L2O_API bool l2o_problem_is_constrained(const l2o_problem *p);
+/** Number of summands that minibatches are drawn from; 0: f is no sum. */
+L2O_API size_t l2o_problem_summands(const l2o_problem *p);
+
+/** f(x), the smooth part where composite. `work` has l2o_problem_work_len() reals. @return L2O_ERR_CALLBACK if the operation
+ * failed. Never allocates. */
 L2O_API l2o_status l2o_problem_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work);
+/** The objective F(x) = f(x) + h(x). @return as l2o_problem_value(). */
+L2O_API l2o_status l2o_problem_objective(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work);
 /** f(x) and its gradient. @return L2O_ERR_NOTSUP without the operation, L2O_ERR_CALLBACK if it failed (g is then unspecified). */
 L2O_API l2o_status l2o_problem_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work);
 /** Hessian-vector product: the problem's own, or else by central differences of the gradient,
@@ -75,12 +107,50 @@ L2O_API l2o_status l2o_problem_minimum(const l2o_problem *p, double *fstar, l2o_
 /** The customary start of the problem into x0[n]. */
 L2O_API l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0);
 
-/** Compares gradient and Hessian-vector product at x with central differences.
- *  @param gradient_error  largest |g_i - difference_i| / max_j |g_j| over all coordinates.
- *  @param hessian_error   the same for H v, v random from `seed`; may be NULL. 0 where the problem has no such operation.
- *  Allocates; costs 2n values. Meaningful in double precision: with floats the differences carry about 1e-2. */
-L2O_API l2o_status l2o_problem_check(const l2o_problem *p, double *gradient_error, double *hessian_error, const l2o_real *x,
-                                     uint64_t seed);
+/** h(x), 0 where not composite, and a subgradient in s unless that is NULL. */
+L2O_API l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
+/** out = argmin_z h(z) + sum_i (z_i - x_i)^2 / (2 tau_i); the projection where the problem is only constrained, a copy where it is
+ *  neither. out may be x. */
+L2O_API l2o_status l2o_problem_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work);
+/** dx += (d out / d x)' dout, dtau (may be NULL) += (d out / d tau)' dout. @return L2O_ERR_NOTSUP where the prox has no derivative.
+ */
+L2O_API l2o_status l2o_problem_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                                        const l2o_real *dout, l2o_real *work);
+/** out = the nearest feasible point; a copy where there is no constraint. out may be x. */
+L2O_API l2o_status l2o_problem_project(const l2o_problem *p, l2o_real *out, const l2o_real *x, l2o_real *work);
+/** Mean of the summands in rows[count] and its gradient (g may be NULL). @return L2O_ERR_NOTSUP where f is no sum. */
+L2O_API l2o_status l2o_problem_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows,
+                                       size_t count, l2o_real *work);
+/** Upper bound of the trace of the Hessian. @return L2O_ERR_NOTSUP when unknown, L2O_ERR_NUMERIC when not positive and finite. */
+L2O_API l2o_status l2o_problem_hessian_trace(const l2o_problem *p, double *trace);
+
+/** A problem with bounds: minimise the inner problem's f over lower <= x <= upper. Solvers that take projections keep to them
+ *  (`projected-gradient`, `ista`, `fista`, `zo-avg`, `zo-align`); the others refuse.
+ *  @param inner  borrowed, must outlive the result; smooth and unconstrained.
+ *  @param lower  (n) borrowed; NULL: none; entries may be -infinity.   @param upper  the same with +infinity.
+ *  @return L2O_ERR_ARG with a sentence that names the first bound that is not a number or crosses the other. */
+L2O_API l2o_status l2o_problem_bounded(l2o_problem *out, const l2o_problem *inner, const l2o_real *lower, const l2o_real *upper,
+                                       l2o_diag *diag);
+
+/** What l2o_problem_check() found. An error is |given - difference| / largest entry; 0 where the problem has no such operation. */
+typedef struct l2o_check {
+  double gradient_error;    /**< worst coordinate of the gradient */
+  size_t coordinate;        /**< which it is */
+  double given, difference; /**< the gradient's entry there, and what differences of the values say */
+  double hessian_error;     /**< Hessian-vector product along a random direction, worst coordinate */
+  double prox_error;        /**< optimality of the prox: the worst decrease that a random move from it finds */
+  double prox_vjp_error;    /**< derivative of the prox along random directions */
+  double partial_error;     /**< mean of all summands against value and gradient */
+} l2o_check;
+
+/** Compares the operations of a problem with central differences of its values at x, with step eps^(1/3) (1 + |x_i|).
+ *  @param check   what was found; all of it is written on L2O_OK.
+ *  @param seed    of the random directions.
+ *  @return L2O_OK if every error is below `tolerance`; L2O_ERR_NUMERIC with a sentence that names the worst coordinate and both
+ *          numbers there if one is not; L2O_ERR_CALLBACK if an operation failed; L2O_ERR_NOTSUP without a gradient.
+ *  Allocates; costs 2n values. Meaningful in double precision (tolerance 1e-6): with floats the differences carry about 1e-2. */
+L2O_API l2o_status l2o_problem_check(const l2o_problem *p, l2o_check *check, const l2o_real *x, double tolerance, uint64_t seed,
+                                     l2o_diag *diag);
 
 #ifdef __cplusplus
 }

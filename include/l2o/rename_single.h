@@ -4,8 +4,15 @@
  *  process. A test compares this list with what the two libraries export. */
 #ifndef L2O_RENAME_SINGLE_H
 #define L2O_RENAME_SINGLE_H
+#define l2o_dataset_free l2of_dataset_free
+#define l2o_dataset_new l2of_dataset_new
+#define l2o_dataset_read l2of_dataset_read
+#define l2o_dataset_read_idx l2of_dataset_read_idx
+#define l2o_dataset_read_libsvm l2of_dataset_read_libsvm
+#define l2o_dataset_read_pgm l2of_dataset_read_pgm
 #define l2o_family_free l2of_family_free
 #define l2o_family_new l2of_family_new
+#define l2o_family_new_data l2of_family_new_data
 #define l2o_family_open l2of_family_open
 #define l2o_family_sample l2of_family_sample
 #define l2o_family_save l2of_family_save
@@ -30,18 +37,29 @@
 #define l2o_model_tensor_at l2of_model_tensor_at
 #define l2o_model_tensor_count l2of_model_tensor_count
 #define l2o_option_parse l2of_option_parse
+#define l2o_problem_bounded l2of_problem_bounded
 #define l2o_problem_check l2of_problem_check
 #define l2o_problem_free l2of_problem_free
 #define l2o_problem_gradient l2of_problem_gradient
 #define l2o_problem_has_gradient l2of_problem_has_gradient
 #define l2o_problem_has_hessian_vector l2of_problem_has_hessian_vector
 #define l2o_problem_has_minimum l2of_problem_has_minimum
+#define l2o_problem_hessian_trace l2of_problem_hessian_trace
 #define l2o_problem_hessian_vector l2of_problem_hessian_vector
 #define l2o_problem_hessian_work_len l2of_problem_hessian_work_len
+#define l2o_problem_is_composite l2of_problem_is_composite
+#define l2o_problem_is_constrained l2of_problem_is_constrained
 #define l2o_problem_lipschitz l2of_problem_lipschitz
 #define l2o_problem_minimum l2of_problem_minimum
 #define l2o_problem_name l2of_problem_name
+#define l2o_problem_nonsmooth l2of_problem_nonsmooth
+#define l2o_problem_objective l2of_problem_objective
+#define l2o_problem_partial l2of_problem_partial
+#define l2o_problem_project l2of_problem_project
+#define l2o_problem_prox l2of_problem_prox
+#define l2o_problem_prox_vjp l2of_problem_prox_vjp
 #define l2o_problem_start l2of_problem_start
+#define l2o_problem_summands l2of_problem_summands
 #define l2o_problem_value l2of_problem_value
 #define l2o_problem_work_len l2of_problem_work_len
 #define l2o_qp_new l2of_qp_new

@@ -28,16 +28,22 @@ typedef struct l2o_iterate {
   double step;            /**< base step: the option `step`, or step_scale / L */
   l2o_real *x;            /**< (n) iterate, moved by the step */
   l2o_real *g;            /**< (n) gradient at x, valid after l2o_iterate_gradient() */
-  double f;               /**< objective at x, valid after l2o_iterate_gradient() */
+  double f;               /**< objective at x, valid after l2o_iterate_gradient(); see L2O_TAKES_PROX for composite problems */
   l2o_real *state;        /**< (state_len) what the rule remembers between steps */
   l2o_real *scratch;      /**< (scratch_len) contents do not survive the step */
   l2o_real *work;         /**< the problem's scratch */
   l2o_rng *rng;           /**< the run's own stream */
+  uint64_t seed;          /**< of this run: stream (seed, s, k) may be drawn and replayed by step k for any s below 2^31 */
   size_t value_calls, gradient_calls;
-  bool has_gradient; /**< f and g belong to x */
+  size_t uncharged;    /**< calls that the rule's way of counting does not charge to the budget */
+  size_t allowance;    /**< charged calls that the budget still allows; SIZE_MAX: no limit */
+  bool has_gradient;   /**< f and g belong to x */
+  size_t batch, *rows; /**< summands that the functions below evaluate, drawn anew for each step; batch 0: the whole sum */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
-  bool pending, moved;
+  bool pending, moved, subgradient;
   double pending_seconds, claimed_seconds;
+  double nonsmooth; /* h(x) of a rule that takes the prox, where f is the smooth part alone */
+  l2o_real *spare;  /* (n) second half of a subgradient, or the full gradient beside that of a minibatch */
 } l2o_iterate;
 
 /** Objective and gradient at it->x into it->f and it->g, counted as one call of each; free if already there.
@@ -52,11 +58,19 @@ L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real 
 /** Objective at a point, counted. */
 L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
 
+/** What a rule needs of a problem, and what it promises. */
 enum {
   L2O_NEEDS_GRADIENT = 1u, /**< the problem must have a gradient */
   L2O_NEEDS_STEP = 2u,     /**< option `step`, or a Lipschitz constant to take step_scale / L from */
   L2O_NEEDS_MODEL = 4u,    /**< a learned rule */
-  L2O_MONOTONE = 8u        /**< on a smooth convex problem with step <= 1/L the objective never rises */
+  L2O_MONOTONE = 8u,       /**< on a smooth convex problem with step <= 1/L the objective never rises */
+  L2O_NEEDS_HESSIAN = 16u, /**< the problem must have Hessian-vector products */
+  /** The rule applies the prox (l2o_problem_prox()) itself: on composite problems f and g are those of the smooth part. Every other
+   *  rule is handed F = f + h, and grad f plus a subgradient of h. */
+  L2O_TAKES_PROX = 32u,
+  /** The rule keeps to the set of a constrained problem (l2o_problem_project(), or the prox). Every other rule refuses such a
+   *  problem. */
+  L2O_TAKES_PROJECTION = 64u
 };
 
 /** A rule. The functions return a status; why a run ends is set through `stop`. */
@@ -68,9 +82,13 @@ typedef struct l2o_solver {
   const l2o_option *options;                    /**< ends with a NULL name; NULL: none */
   size_t (*state_len)(const l2o_iterate *it);   /**< reals remembered between steps; NULL: none */
   size_t (*scratch_len)(const l2o_iterate *it); /**< reals of scratch; NULL: none */
+  /** May the rule run with these options on this problem (it->problem, options, n are set)? A sentence if not. NULL: yes. */
+  l2o_status (*check)(const l2o_iterate *it, l2o_diag *diag);
   /** Sets the state for a start at it->x; NULL: zeroes. */
   l2o_status (*init)(l2o_iterate *it);
-  /** x_k -> x_{k+1}. Learned rules record what `step_vjp` needs in `tape` unless it is NULL. Never allocates. */
+  /** x_k -> x_{k+1}. Learned rules record what `step_vjp` needs in `tape` unless it is NULL. Never allocates. A rule that cannot go
+   *  on sets `stop`: L2O_STOP_STALLED when no better point can be told apart in this precision, after which x is the best point
+   *  it has, and L2O_STOP_CALLS, before it evaluates or moves anything, when the step would cost more than it->allowance. */
   l2o_status (*step)(l2o_iterate *it, l2o_real *tape, l2o_stop *stop);
   /** Releases what init() got from elsewhere (peers that are wrapped); NULL: nothing. */
   void (*done)(l2o_iterate *it);
@@ -99,9 +117,9 @@ typedef struct l2o_settings {
   size_t struct_size;
   const char *options;       /**< "key=value,..." of the solver's table; NULL or "": its defaults */
   size_t iterations;         /**< most steps; default 1000 */
-  size_t calls;              /**< most function calls, the larger of value and gradient calls; default 0: no limit */
+  size_t calls;              /**< most charged function calls, see l2o_record; default 0: no limit */
   double seconds;            /**< time limit in seconds; default 0: none (results then never depend on the clock) */
-  double gradient_tolerance; /**< ends when |grad f|_2 <= this; default 0: off */
+  double gradient_tolerance; /**< ends when the gradient norm of the record is at most this; default 0: off */
   double objective_target;   /**< ends when f <= this; default -HUGE_VAL: off */
   uint64_t seed;             /**< stream of rules that draw random numbers: (seed, instance); default 0 */
   int threads;               /**< l2o_solve_many(): threads; default 0: as many as OpenMP gives */

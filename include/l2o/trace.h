@@ -12,11 +12,17 @@ extern "C" {
  *  evaluations made only for the record are not counted and their time is left out of `seconds`. */
 typedef struct l2o_record {
   size_t iteration;
-  double objective;     /**< f(x) */
-  double gradient_norm; /**< |grad f(x)|_2; not-a-number where the problem has no gradient */
+  double objective; /**< f(x), of the whole sum also where the rule takes minibatches */
+  /** |grad f(x)|_2; not-a-number where the problem has no gradient. Composite or constrained problems: |x - prox(x - grad f(x))|_2
+   *  with the prox of step 1, which vanishes exactly at stationary points; rules that do not take the prox: |grad f + subgradient|.
+   */
+  double gradient_norm;
   size_t value_calls, gradient_calls;
   size_t fallbacks; /**< learned points that the guard rejected so far */
   double seconds;   /**< time inside steps so far */
+  /** Calls charged to the budget: the larger of both counts, less what the rule's own way of counting leaves out (zeroth-order
+   * rules with counting=differences). */
+  size_t charged;
 } l2o_record;
 
 typedef struct l2o_trace l2o_trace;

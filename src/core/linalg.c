@@ -11,9 +11,9 @@
 #include <string.h>
 
 #ifdef L2O_SINGLE
-#define GEMV cblas_sgemv
+#define BLAS(name) cblas_s##name
 #else
-#define GEMV cblas_dgemv
+#define BLAS(name) cblas_d##name
 #endif
 
 /* Every call goes through here: on one thread, so that sums are split the same way wherever the call comes from. OpenBLAS's OpenMP
@@ -34,11 +34,36 @@ bool l2o_fits_blas(size_t rows, size_t columns) {
 }
 
 void l2o_gemv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
-  ON_ONE_THREAD(GEMV(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
+  ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
 }
 
 void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
-  ON_ONE_THREAD(GEMV(CblasRowMajor, CblasTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
+  ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
+}
+
+void l2o_gemv_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
+  ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasNoTrans, (int)m, (int)n, alpha, A, (int)n, x, 1, 1, y, 1));
+}
+
+void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n) {
+  ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasTrans, (int)m, (int)n, alpha, A, (int)n, x, 1, 1, y, 1));
+}
+
+void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k) {
+  ON_ONE_THREAD(BLAS(gemm)(CblasRowMajor, transpose_A ? CblasTrans : CblasNoTrans, transpose_B ? CblasTrans : CblasNoTrans, (int)m,
+                           (int)n, (int)k, 1, A, (int)(transpose_A ? m : k), B, (int)(transpose_B ? k : n), 0, C, (int)n));
+}
+
+void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n) {
+  ON_ONE_THREAD(BLAS(symv)(CblasRowMajor, CblasUpper, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
+}
+
+void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n) {
+  ON_ONE_THREAD(BLAS(syr)(CblasRowMajor, CblasUpper, (int)n, alpha, x, 1, A, (int)n));
+}
+
+void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y, size_t n) {
+  ON_ONE_THREAD(BLAS(syr2)(CblasRowMajor, CblasUpper, (int)n, alpha, x, 1, y, 1, A, (int)n));
 }
 
 /* Four partial sums: the order is fixed, so the result does not depend on who calls. */

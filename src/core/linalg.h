@@ -11,6 +11,16 @@ bool l2o_fits_blas(size_t rows, size_t columns);
 void l2o_gemv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
 /* y = A' x, A (m, n), y (n) */
 void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
+/* y += alpha A x, A (m, n) */
+void l2o_gemv_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
+/* y += alpha A' x, A (m, n), y (n) */
+void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
+/* C = A B, (m, n) = (m, k)(k, n); a transposed factor is stored as (k, m) or (n, k) */
+void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k);
+/* A symmetric (n, n), of which the upper triangle is read and written: y = A x; A += alpha x x'; A += alpha (x y' + y x') */
+void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n);
+void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n);
+void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y, size_t n);
 /* x'y, summed in double */
 double l2o_dot(const l2o_real *x, const l2o_real *y, size_t n);
 /* |x|_2, summed in double; no overflow protection: an overflow is an infinity, and callers look for those */

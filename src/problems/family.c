@@ -28,19 +28,44 @@ const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *diag) {
   return NULL;
 }
 
-l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag) {
+/* The kind that a specification names, and its options. */
+static l2o_status parse(const l2o_family_type **type, double *values, const char *spec, l2o_diag *diag) {
   char name[L2O_NAME_MAX];
   const char *rest;
-  double values[L2O_OPTIONS_MAX];
-  *out = NULL;
   l2o_status status = l2o_spec_split(spec, name, &rest, diag);
   if (status)
     return status;
-  const l2o_family_type *type = l2o_family_type_find(name, diag);
-  if (!type)
-    return L2O_ERR_ARG;
-  status = l2o_options_parse(type->options, values, name, rest, diag);
+  *type = l2o_family_type_find(name, diag);
+  return *type ? l2o_options_parse((*type)->options, values, name, rest, diag) : L2O_ERR_ARG;
+}
+
+l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag) {
+  const l2o_family_type *type;
+  double values[L2O_OPTIONS_MAX];
+  *out = NULL;
+  l2o_status status = parse(&type, values, spec, diag);
+  if (!status && !type->create)
+    return l2o_fail(diag, L2O_ERR_ARG, "family %s is made from data only: give it a file (key problem.data)", type->name);
   return status ? status : type->create(out, values, diag);
+}
+
+l2o_status l2o_family_new_data(l2o_family **out, const char *spec, const char *path, l2o_diag *diag) {
+  const l2o_family_type *type;
+  double values[L2O_OPTIONS_MAX];
+  l2o_dataset *data;
+  *out = NULL;
+  l2o_status status = parse(&type, values, spec, diag);
+  if (status)
+    return status;
+  if (!type->create_from)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s takes no data file", type->name);
+  status = l2o_dataset_read(&data, path, diag);
+  if (status)
+    return status;
+  status = type->create_from(out, values, data, diag);
+  if (status)
+    l2o_dataset_free(data);
+  return status;
 }
 
 l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag) {

@@ -4,7 +4,6 @@
 #include <float.h>
 #include <l2o/problem.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* An operation that the caller's (possibly older, shorter) table has. */
@@ -26,6 +25,15 @@ bool l2o_problem_has_hessian_vector(const l2o_problem *p) {
 }
 bool l2o_problem_has_minimum(const l2o_problem *p) {
   return HAS(p, minimum);
+}
+bool l2o_problem_is_composite(const l2o_problem *p) {
+  return HAS(p, prox);
+}
+bool l2o_problem_is_constrained(const l2o_problem *p) {
+  return HAS(p, project);
+}
+size_t l2o_problem_summands(const l2o_problem *p) {
+  return HAS(p, summands) && HAS(p, partial) ? p->ops->summands(p) : 0;
 }
 const char *l2o_problem_name(const l2o_problem *p) {
   return p->ops && p->ops->name ? p->ops->name : "unnamed";
@@ -84,11 +92,71 @@ l2o_status l2o_problem_hessian_vector(const l2o_problem *p, l2o_real *hv, const 
   return status;
 }
 
+l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
+  if (HAS(p, nonsmooth))
+    return p->ops->nonsmooth(p, h, s, x) ? L2O_ERR_CALLBACK : L2O_OK;
+  *h = 0;
+  if (s)
+    memset(s, 0, p->n * sizeof *s);
+  return L2O_OK;
+}
+
+l2o_status l2o_problem_objective(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
+  double h = 0;
+  l2o_status status = l2o_problem_value(p, f, x, work);
+  if (!status)
+    status = l2o_problem_nonsmooth(p, &h, NULL, x);
+  *f += h;
+  return status;
+}
+
+l2o_status l2o_problem_project(const l2o_problem *p, l2o_real *out, const l2o_real *x, l2o_real *work) {
+  if (HAS(p, project))
+    return p->ops->project(p, out, x, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  if (out != x)
+    memcpy(out, x, p->n * sizeof *x);
+  return L2O_OK;
+}
+
+l2o_status l2o_problem_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work) {
+  if (HAS(p, prox))
+    return p->ops->prox(p, out, x, tau, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  return l2o_problem_project(p, out, x, work);
+}
+
+l2o_status l2o_problem_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                                const l2o_real *dout, l2o_real *work) {
+  if (HAS(p, prox_vjp))
+    return p->ops->prox_vjp(p, dx, dtau, x, tau, dout, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  if (HAS(p, prox) || HAS(p, project))
+    return L2O_ERR_NOTSUP;
+  for (size_t i = 0; i < p->n; i++) /* out = x */
+    dx[i] += dout[i];
+  return L2O_OK;
+}
+
+l2o_status l2o_problem_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
+                               l2o_real *work) {
+  if (!l2o_problem_summands(p))
+    return L2O_ERR_NOTSUP;
+  return p->ops->partial(p, f, g, x, rows, count, work) ? L2O_ERR_CALLBACK : L2O_OK;
+}
+
+l2o_status l2o_problem_hessian_trace(const l2o_problem *p, double *trace) {
+  if (!HAS(p, hessian_trace))
+    return L2O_ERR_NOTSUP;
+  l2o_status status = p->ops->hessian_trace(p, trace);
+  if (status)
+    return status == L2O_ERR_NOTSUP ? status : L2O_ERR_CALLBACK;
+  return isfinite(*trace) && *trace > 0 ? L2O_OK : L2O_ERR_NUMERIC;
+}
+
 l2o_status l2o_problem_lipschitz(const l2o_problem *p, double *constant) {
   if (!HAS(p, lipschitz))
     return L2O_ERR_NOTSUP;
-  if (p->ops->lipschitz(p, constant))
-    return L2O_ERR_CALLBACK;
+  l2o_status status = p->ops->lipschitz(p, constant);
+  if (status)
+    return status == L2O_ERR_NOTSUP ? status : L2O_ERR_CALLBACK;
   return isfinite(*constant) && *constant > 0 ? L2O_OK : L2O_ERR_NUMERIC;
 }
 
@@ -101,69 +169,4 @@ l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0) {
     return p->ops->start(p, x0) ? L2O_ERR_CALLBACK : L2O_OK;
   memset(x0, 0, p->n * sizeof *x0);
   return L2O_OK;
-}
-
-/* The larger of the two, and not-a-number once there is one: fmax() would forget it. */
-static double larger(double a, double b) {
-  return isnan(a) || a >= b ? a : b;
-}
-
-l2o_status l2o_problem_check(const l2o_problem *p, double *gradient_error, double *hessian_error, const l2o_real *x,
-                             uint64_t seed) {
-  size_t n = p->n;
-  *gradient_error = 0;
-  if (hessian_error)
-    *hessian_error = 0;
-  if (!HAS(p, gradient))
-    return L2O_ERR_NOTSUP;
-  l2o_real *memory = calloc(6 * n + l2o_problem_hessian_work_len(p) + 1, sizeof *memory);
-  double *normal = calloc(n, sizeof *normal);
-  l2o_status status = memory && normal ? L2O_OK : L2O_ERR_NOMEM;
-  if (!status) {
-    l2o_real *g = memory, *y = g + n, *v = y + n, *hv = v + n, *up = hv + n, *down = up + n, *work = down + n;
-    double f, above = 0, below = 0, largest = 0, worst = 0;
-    double root = cbrt(sizeof(l2o_real) == sizeof(double) ? DBL_EPSILON : (double)FLT_EPSILON);
-    status = l2o_problem_gradient(p, &f, g, x, work);
-    memcpy(y, x, n * sizeof *y);
-    for (size_t i = 0; i < n && !status; i++) {
-      double e = root * (1 + fabs((double)x[i]));
-      y[i] = (l2o_real)((double)x[i] + e);
-      double high = (double)y[i];
-      status = l2o_problem_value(p, &above, y, work);
-      y[i] = (l2o_real)((double)x[i] - e);
-      if (!status)
-        status = l2o_problem_value(p, &below, y, work);
-      worst = larger(worst, fabs((above - below) / (high - (double)y[i]) - (double)g[i]));
-      largest = larger(largest, fabs((double)g[i]));
-      y[i] = x[i];
-    }
-    *gradient_error = worst == 0 ? 0 : worst / largest;
-    if (!status && hessian_error && HAS(p, hessian_vector)) {
-      l2o_rng rng;
-      l2o_rng_seed(&rng, seed, 0, 0);
-      l2o_rng_normal(&rng, normal, n);
-      for (size_t i = 0; i < n; i++)
-        v[i] = (l2o_real)normal[i];
-      double e = root * (1 + l2o_norm(x, n)) / l2o_norm(v, n);
-      status = l2o_problem_hessian_vector(p, hv, x, v, work);
-      for (size_t i = 0; i < n; i++)
-        y[i] = (l2o_real)((double)x[i] + e * (double)v[i]);
-      if (!status)
-        status = l2o_problem_gradient(p, &f, up, y, work);
-      for (size_t i = 0; i < n; i++)
-        y[i] = (l2o_real)((double)x[i] - e * (double)v[i]);
-      if (!status)
-        status = l2o_problem_gradient(p, &f, down, y, work);
-      worst = largest = 0;
-      for (size_t i = 0; i < n; i++) {
-        double difference = ((double)up[i] - (double)down[i]) / (2 * e);
-        worst = larger(worst, fabs(difference - (double)hv[i]));
-        largest = larger(largest, fabs((double)hv[i]));
-      }
-      *hessian_error = worst == 0 ? 0 : worst / largest;
-    }
-  }
-  free(memory);
-  free(normal);
-  return status;
 }

@@ -24,8 +24,14 @@ l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, c
   if (problem->n == 0 || !problem->ops)
     return l2o_fail(diag, L2O_ERR_ARG, "%s: the problem has no unknowns or no operations", solver->name);
   if ((solver->needs & L2O_NEEDS_GRADIENT) && !l2o_problem_has_gradient(problem))
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs a gradient; problem '%s' has none; try gsl-nmsimplex2", solver->name,
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs a gradient; problem '%s' has none; try zo-align, gsl-nmsimplex2", solver->name,
                     l2o_problem_name(problem));
+  if ((solver->needs & L2O_NEEDS_HESSIAN) && !l2o_problem_has_hessian_vector(problem))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs Hessian-vector products; problem '%s' has none; try lbfgs", solver->name,
+                    l2o_problem_name(problem));
+  if (l2o_problem_is_constrained(problem) && !(solver->needs & L2O_TAKES_PROJECTION))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s does not keep to the constraint of problem '%s'; try projected-gradient, or zo-align",
+                    solver->name, l2o_problem_name(problem));
   if (!(solver->needs & L2O_NEEDS_MODEL))
     return L2O_OK;
   if (!model)
@@ -36,12 +42,21 @@ l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, c
   return L2O_OK;
 }
 
+void l2o_iterate_prepare(l2o_iterate *it, const l2o_solver *solver) {
+  const int batch = l2o_solver_option(solver, "batch");
+  it->batch = batch >= 0 ? (size_t)it->options[batch] : 0;
+  it->subgradient = l2o_problem_is_composite(it->problem) && !(solver->needs & L2O_TAKES_PROX);
+  it->allowance = SIZE_MAX;
+}
+
 void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena) {
   L2O_TAKE(arena, it->x, it->n);
   L2O_TAKE(arena, it->g, it->n);
   L2O_TAKE(arena, it->state, solver->state_len ? solver->state_len(it) : 0);
   L2O_TAKE(arena, it->scratch, solver->scratch_len ? solver->scratch_len(it) : 0);
   L2O_TAKE(arena, it->work, hessian ? l2o_problem_hessian_work_len(it->problem) : l2o_problem_work_len(it->problem));
+  L2O_TAKE(arena, it->rows, it->batch);
+  L2O_TAKE(arena, it->spare, it->batch || it->subgradient ? it->n : 0);
 }
 
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag) {
@@ -63,7 +78,7 @@ l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_
 
 l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver) {
   it->k = 0;
-  it->value_calls = it->gradient_calls = 0;
+  it->value_calls = it->gradient_calls = it->uncharged = 0;
   it->has_gradient = it->pending = it->moved = false;
   it->pending_seconds = it->claimed_seconds = 0;
   size_t length = solver->state_len ? solver->state_len(it) : 0;
@@ -76,16 +91,38 @@ static l2o_status judge(l2o_status status, double f, const l2o_real *g, size_t n
   return status ? status : isfinite(f) && (!g || l2o_all_finite(g, n)) ? L2O_OK : L2O_ERR_NUMERIC;
 }
 
+/* f, and g = grad f unless g is NULL, of the minibatch or of the whole sum. */
+static l2o_status evaluate(const l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
+  const l2o_problem *p = it->problem;
+  if (it->batch)
+    return l2o_problem_partial(p, f, g, x, it->rows, it->batch, it->work);
+  return g ? l2o_problem_gradient(p, f, g, x, it->work) : l2o_problem_value(p, f, x, it->work);
+}
+
+/* F = f + h, and grad f + a subgradient of h, for rules that see one function. */
+static l2o_status add_nonsmooth(const l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
+  double h;
+  l2o_status status = l2o_problem_nonsmooth(it->problem, &h, g ? it->spare : NULL, x);
+  *f += h;
+  for (size_t i = 0; g && i < it->n; i++)
+    g[i] += it->spare[i];
+  return status;
+}
+
 l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
   it->value_calls++;
   it->gradient_calls++;
-  l2o_status status = l2o_problem_gradient(it->problem, f, g, x, it->work); /* first: C leaves the order of arguments open */
+  l2o_status status = evaluate(it, f, g, x);
+  if (!status && it->subgradient)
+    status = add_nonsmooth(it, f, g, x);
   return judge(status, *f, g, it->n);
 }
 
 l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
   it->value_calls++;
-  l2o_status status = l2o_problem_value(it->problem, f, x, it->work);
+  l2o_status status = evaluate(it, f, NULL, x);
+  if (!status && it->subgradient)
+    status = add_nonsmooth(it, f, NULL, x);
   return judge(status, *f, NULL, 0);
 }
 
@@ -109,17 +146,60 @@ void l2o_iterate_moved(l2o_iterate *it) {
   it->moved = true;
 }
 
-l2o_status l2o_iterate_peek(l2o_iterate *it) {
-  if (it->has_gradient)
-    return L2O_OK;
-  double begin = l2o_seconds();
-  l2o_status status;
-  if (l2o_problem_has_gradient(it->problem)) {
-    status = l2o_problem_gradient(it->problem, &it->f, it->g, it->x, it->work);
-    it->has_gradient = it->pending = status == L2O_OK;
-  } else {
-    status = l2o_problem_value(it->problem, &it->f, it->x, it->work);
+/* Rows are drawn with replacement: stream 2^31 of the run's seed, step k. */
+void l2o_iterate_draw_batch(l2o_iterate *it) {
+  const size_t summands = l2o_problem_summands(it->problem);
+  l2o_rng rng;
+  l2o_rng_seed(&rng, it->seed, UINT32_C(1) << 31, it->k);
+  for (size_t i = 0; i < it->batch; i++)
+    it->rows[i] = (size_t)(l2o_rng_uniform(&rng) * (double)summands);
+  it->has_gradient = it->pending = false;
+}
+
+/* |x - prox(x - grad f(x))| with the prox of step 1. residual: 2n reals. */
+static l2o_status natural_residual(const l2o_iterate *it, double *norm, const l2o_real *g, l2o_real *residual) {
+  const size_t n = it->n;
+  l2o_real *point = residual, *ones = residual + n;
+  for (size_t i = 0; i < n; i++) {
+    point[i] = it->x[i] - g[i];
+    ones[i] = 1;
   }
-  it->pending_seconds = l2o_seconds() - begin;
+  l2o_status status = l2o_problem_prox(it->problem, point, point, ones, it->work);
+  for (size_t i = 0; i < n; i++)
+    point[i] = it->x[i] - point[i];
+  *norm = l2o_norm(point, n);
   return status;
+}
+
+l2o_status l2o_iterate_peek(l2o_iterate *it, double *objective, double *norm, l2o_real *residual) {
+  const l2o_problem *p = it->problem;
+  const bool differentiable = l2o_problem_has_gradient(p);
+  const l2o_real *g = it->batch ? it->spare : it->g;
+  l2o_status status = L2O_OK;
+  *norm = (double)NAN;
+  *objective = it->f;
+  if (it->batch || !it->has_gradient) {
+    double begin = l2o_seconds(), f = (double)NAN;
+    if (it->batch)
+      status = differentiable ? l2o_problem_gradient(p, &f, it->spare, it->x, it->work) : l2o_problem_value(p, &f, it->x, it->work);
+    else
+      status = evaluate(it, &f, differentiable ? it->g : NULL, it->x);
+    if (!status && it->subgradient && !it->batch)
+      status = add_nonsmooth(it, &f, differentiable ? it->g : NULL, it->x);
+    it->pending_seconds = l2o_seconds() - begin;
+    *objective = f;
+    if (!it->batch) {
+      it->f = f;
+      it->has_gradient = it->pending = differentiable && status == L2O_OK;
+    }
+  }
+  if (!status && l2o_problem_is_composite(p) && (!it->subgradient || it->batch)) {
+    double h;
+    status = l2o_problem_nonsmooth(p, &h, NULL, it->x);
+    *objective += h;
+  }
+  if (status || !differentiable)
+    return status;
+  *norm = l2o_norm(g, it->n);
+  return residual && isfinite(*norm) ? natural_residual(it, norm, g, residual) : L2O_OK;
 }

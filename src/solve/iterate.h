@@ -8,6 +8,8 @@
 
 /* Does the rule find what it needs? A sentence if not. */
 l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_diag *diag);
+/* What the options and the problem say of the run: minibatches, subgradients. it->problem, options and n are set before. */
+void l2o_iterate_prepare(l2o_iterate *it, const l2o_solver *solver);
 /* Gives it->x, g, state, scratch and work their room; it->problem, model, options and n are set before. `hessian`: work is large
  * enough for Hessian-vector products too. */
 void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena);
@@ -15,8 +17,11 @@ void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian,
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag);
 /* State for a start at it->x. */
 l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver);
-/* Objective and gradient at it->x without counting, for the record. */
-l2o_status l2o_iterate_peek(l2o_iterate *it);
+/* Draws the minibatch of step it->k. */
+void l2o_iterate_draw_batch(l2o_iterate *it);
+/* The record's objective and gradient norm at it->x, evaluated without counting where they are not known. residual: NULL, or 2n
+ * reals for problems whose stationarity is measured through the prox. */
+l2o_status l2o_iterate_peek(l2o_iterate *it, double *objective, double *norm, l2o_real *residual);
 /* Seconds of a monotonic clock. */
 double l2o_seconds(void);
 /* Index of an option of the solver by name, -1 if it has none of that name. */

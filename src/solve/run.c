@@ -30,6 +30,7 @@ struct l2o_run {
   l2o_real *previous;      /* (n) what was reported when the last step started: objective and gradient are finite there */
   l2o_real *before;        /* (n) what is reported when the step being made starts; becomes `previous` when it succeeds */
   const l2o_iterate *best; /* the iterate that is reported: `it`, or `other` while the shadow is ahead */
+  l2o_real *residual;      /* (2n) to measure stationarity through the prox; NULL: by the gradient */
   enum guard guard;
   size_t instance, fallbacks;
   double seconds;
@@ -57,6 +58,9 @@ static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
   l2o_iterate_layout(&run->it, run->solver, false, arena);
   L2O_TAKE(arena, run->previous, run->it.n);
   L2O_TAKE(arena, run->before, run->it.n);
+  const l2o_problem *p = run->it.problem;
+  if (l2o_problem_is_constrained(p) || (l2o_problem_is_composite(p) && (!run->it.subgradient || run->it.batch)))
+    L2O_TAKE(arena, run->residual, 2 * run->it.n);
   if (run->classical)
     l2o_iterate_layout(&run->other, run->classical, false, arena);
   return self;
@@ -82,9 +86,17 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     l2o_options_parse(run.classical->options, run.classical_options, run.classical->name, NULL, NULL);
   }
   run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};
+  l2o_iterate_prepare(&run.it, solver);
+  if (run.it.batch && !l2o_problem_summands(problem))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: batch=%zu needs a sum to take minibatches of; problem '%s' is none", solver->name,
+                    run.it.batch, l2o_problem_name(problem));
+  if (solver->check && (status = solver->check(&run.it, diag)))
+    return status;
   if ((status = l2o_iterate_base_step(&run.it, solver, diag)))
     return status;
   run.other = (l2o_iterate){.problem = problem, .options = run.classical_options, .n = problem->n, .step = run.it.step};
+  if (run.classical)
+    l2o_iterate_prepare(&run.other, run.classical);
   l2o_arena arena = {0};
   layout(&run, &arena);
   if (!l2o_arena_new(&arena))
@@ -124,6 +136,8 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
     return L2O_ERR_NUMERIC;
   memcpy(run->previous, it->x, it->n * sizeof *it->x);
   l2o_rng_seed(&run->rng, run->settings.seed, 0, run->instance);
+  const uint64_t high = l2o_rng_word(&run->rng);
+  it->seed = run->other.seed = high << 32 | l2o_rng_word(&run->rng);
   if (run->classical) {
     memcpy(run->other.x, it->x, it->n * sizeof *it->x);
     status = l2o_iterate_init(&run->other, run->classical);
@@ -207,6 +221,17 @@ static void restore(l2o_run *run) {
   run->best = &run->it;
 }
 
+/* The counts of the run so far. */
+static void count(const l2o_run *run, l2o_record *record) {
+  const l2o_iterate *it = &run->it, *other = &run->other;
+  record->iteration = it->k;
+  record->value_calls = it->value_calls + other->value_calls;
+  record->gradient_calls = it->gradient_calls + other->gradient_calls;
+  record->charged = (record->value_calls > record->gradient_calls ? record->value_calls : record->gradient_calls) - it->uncharged;
+  record->fallbacks = run->fallbacks;
+  record->seconds = run->seconds;
+}
+
 /* One step; the caller looks at the clock. */
 static l2o_status move(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
@@ -214,11 +239,20 @@ static l2o_status move(l2o_run *run, l2o_stop *stop) {
   memcpy(run->before, run->best->x, it->n * sizeof *it->x);
   it->moved = false;
   it->claimed_seconds = run->other.claimed_seconds = 0;
+  if (run->settings.calls) {
+    l2o_record now;
+    count(run, &now);
+    it->allowance = run->settings.calls > now.charged ? run->settings.calls - now.charged : 0;
+  }
+  if (it->batch)
+    l2o_iterate_draw_batch(it);
   l2o_status status = run->guard == GUARD_OFF       ? run->solver->step(it, NULL, stop)
                       : run->guard == GUARD_DESCENT ? step_descent(run, stop)
                                                     : step_shadow(run, stop);
   if (!it->moved)
     it->has_gradient = it->pending = false;
+  if (status == L2O_OK && *stop == L2O_STOP_CALLS) /* nothing was done: the step would have cost too much */
+    return L2O_OK;
   if (status == L2O_OK) {
     l2o_real *swap = run->previous;
     run->previous = run->before;
@@ -247,17 +281,10 @@ const l2o_real *l2o_run_x(const l2o_run *run) {
 }
 
 l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
-  l2o_iterate *it = &run->it;
-  l2o_status status = run->best == it ? l2o_iterate_peek(it) : L2O_OK;
-  *record = (l2o_record){
-      .iteration = it->k,
-      .objective = run->best->f,
-      .gradient_norm = l2o_problem_has_gradient(it->problem) ? l2o_norm(run->best->g, it->n) : (double)NAN,
-      .value_calls = it->value_calls + run->other.value_calls,
-      .gradient_calls = it->gradient_calls + run->other.gradient_calls,
-      .fallbacks = run->fallbacks,
-      .seconds = run->seconds,
-  };
+  l2o_iterate *best = run->best == &run->it ? &run->it : &run->other;
+  *record = (l2o_record){0};
+  l2o_status status = l2o_iterate_peek(best, &record->objective, &record->gradient_norm, run->residual);
+  count(run, record);
   return status;
 }
 
@@ -269,14 +296,13 @@ static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
 /* The stop reason that the settings find in a record. */
 static l2o_stop judge(const l2o_run *run, const l2o_record *record) {
   const l2o_settings *s = &run->settings;
-  size_t calls = record->value_calls > record->gradient_calls ? record->value_calls : record->gradient_calls;
   if (s->gradient_tolerance > 0 && record->gradient_norm <= s->gradient_tolerance)
     return L2O_STOP_GRADIENT;
   if (record->objective <= s->objective_target)
     return L2O_STOP_TARGET;
   if (record->iteration >= s->iterations)
     return L2O_STOP_ITERATIONS;
-  if (s->calls && calls >= s->calls)
+  if (s->calls && record->charged >= s->calls)
     return L2O_STOP_CALLS;
   if (s->seconds > 0 && record->seconds >= s->seconds)
     return L2O_STOP_SECONDS;
@@ -315,15 +341,13 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
         status = first ? L2O_OK : l2o_run_record(run, &record);
         break;
       }
-      if (trace && stop != L2O_STOP_DIVERGED) /* a diverged run has put back a point that is on record already */
+      /* a diverged run has put back a point that is on record already, and one short of calls has not left it */
+      if (trace && stop != L2O_STOP_DIVERGED && stop != L2O_STOP_CALLS)
         l2o_trace_add(trace, &record, l2o_run_x(run), n);
       if (!stop && s->callback && s->callback(s->context, &record, l2o_run_x(run), run->instance))
         stop = L2O_STOP_USER;
     } else {
-      record.iteration = it->k;
-      record.value_calls = it->value_calls + run->other.value_calls;
-      record.gradient_calls = it->gradient_calls + run->other.gradient_calls;
-      record.seconds = run->seconds;
+      count(run, &record);
       record.objective = record.gradient_norm = HUGE_VAL;
     }
     if (stop)

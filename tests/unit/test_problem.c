@@ -105,11 +105,12 @@ static void what_is_missing_is_not_supported(void **state) {
   const l2o_problem p = {.ops = &none, .n = 2};
   l2o_real x[2] = {1, 1}, g[2], work[8];
   double f;
+  l2o_check check;
   assert_status(l2o_problem_value(&p, &f, x, work), L2O_ERR_NOTSUP, NULL);
   assert_status(l2o_problem_gradient(&p, &f, g, x, work), L2O_ERR_NOTSUP, NULL);
   assert_status(l2o_problem_lipschitz(&p, &f), L2O_ERR_NOTSUP, NULL);
   assert_status(l2o_problem_minimum(&p, &f, NULL), L2O_ERR_NOTSUP, NULL);
-  assert_status(l2o_problem_check(&p, &f, NULL, x, 0), L2O_ERR_NOTSUP, NULL);
+  assert_status(l2o_problem_check(&p, &check, x, 1e-6, 0, NULL), L2O_ERR_NOTSUP, NULL);
   assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
   assert_true(x[0] == 0 && x[1] == 0);
 }
@@ -136,7 +137,8 @@ static void failures_of_callbacks_have_one_name(void **state) {
   ops.start = failing_start, ops.lipschitz = failing_constant, ops.hessian_vector = failing_hessian;
   const l2o_problem p = {.ops = &ops, .data = &w, .n = 2};
   l2o_real x[2] = {0}, g[2], work[16];
-  double f, error;
+  double f;
+  l2o_check check;
   assert_status(l2o_problem_value(&p, &f, x, work), L2O_ERR_CALLBACK, NULL);
   assert_status(l2o_problem_gradient(&p, &f, g, x, work), L2O_ERR_CALLBACK, NULL);
   assert_status(l2o_problem_hessian_vector(&p, g, x, x, work), L2O_ERR_CALLBACK, NULL);
@@ -144,7 +146,7 @@ static void failures_of_callbacks_have_one_name(void **state) {
   assert_status(l2o_problem_lipschitz(&p, &f), L2O_ERR_CALLBACK, NULL);
   for (w.from = 1; w.from < 6; w.from++) {
     w.values = w.gradients = 0;
-    assert_status(l2o_problem_check(&p, &error, NULL, x, 0), L2O_ERR_CALLBACK, NULL);
+    assert_status(l2o_problem_check(&p, &check, x, 1e-6, 0, NULL), L2O_ERR_CALLBACK, NULL);
   }
 }
 
@@ -198,10 +200,9 @@ static void derivatives_of_all_families_are_right(void **state) {
     l2o_problem p = sampled(specs[i], 2, 0);
     l2o_real *x = malloc(p.n * sizeof *x);
     normal_reals(x, p.n, 3);
-    double gradient_error, hessian_error;
-    assert_status(l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1), L2O_OK, NULL);
-    if (!(gradient_error < BY_PRECISION(1e-8, 5e-2) && hessian_error < BY_PRECISION(1e-8, 5e-2)))
-      fail_msg("%s: gradient %g, Hessian %g", specs[i], gradient_error, hessian_error);
+    l2o_check check;
+    l2o_diag diag = {""};
+    assert_status(l2o_problem_check(&p, &check, x, BY_PRECISION(1e-8, 5e-2), 1, &diag), L2O_OK, &diag);
     assert_true(l2o_problem_has_hessian_vector(&p));
     free(x);
     l2o_problem_free(&p);
@@ -213,28 +214,32 @@ static void wrong_derivatives_are_found(void **state) {
   const l2o_real x[N] = {1, -2, 1, 3, 2};
   l2o_problem_ops ops = cubic;
   const l2o_problem p = {.ops = &ops, .n = N};
-  double gradient_error, hessian_error;
-  assert_status(l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1), L2O_OK, NULL);
-  assert_true(gradient_error < BY_PRECISION(1e-8, 1e-2) && hessian_error < BY_PRECISION(1e-8, 1e-2));
+  const double tolerance = BY_PRECISION(1e-8, 1e-2);
+  l2o_check check;
+  l2o_diag diag = {""};
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_OK, &diag);
   ops.gradient = wrong_gradient; /* 3.3 where it should be 3; the largest is 5.5 */
-  assert_status(l2o_problem_check(&p, &gradient_error, NULL, x, 1), L2O_OK, NULL);
-  assert_close(gradient_error, 0.3 / 5.5, BY_PRECISION(1e-6, 0.3), 0);
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_close(check.gradient_error, 0.3 / 5.5, BY_PRECISION(1e-6, 0.3), 0);
+  assert_close(check.given - check.difference, 0.3, BY_PRECISION(1e-6, 0.3), 0);
+  assert_names(&diag, "coordinate 1 of the gradient is 3.3"); /* of several equally wrong ones the first */
   ops = cubic;
   ops.hessian_vector = wrong_hessian;
-  assert_status(l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1), L2O_OK, NULL);
-  assert_true(gradient_error < BY_PRECISION(1e-8, 1e-2) && hessian_error > 0.02);
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_true(check.gradient_error < tolerance && check.hessian_error > 0.02);
+  assert_names(&diag, "the Hessian-vector product");
   ops = cubic;
   ops.gradient = undefined_gradient;
-  assert_status(l2o_problem_check(&p, &gradient_error, NULL, x, 1), L2O_OK, NULL);
-  assert_false(gradient_error < 1); /* not-a-number is not "right" */
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_false(check.gradient_error < 1); /* not-a-number is not "right" */
   ops = cubic;
   ops.hessian_vector = undefined_hessian;
-  assert_status(l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1), L2O_OK, NULL);
-  assert_false(hessian_error < 1);
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_ERR_NUMERIC, NULL);
+  assert_false(check.hessian_error < 1);
   ops = cubic;
   ops.hessian_vector = NULL; /* nothing to check */
-  assert_status(l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1), L2O_OK, NULL);
-  assert_true(hessian_error == 0);
+  assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), L2O_OK, NULL);
+  assert_true(check.hessian_error == 0);
 }
 
 static void every_allocation_may_fail(void **state) {
@@ -244,9 +249,9 @@ static void every_allocation_may_fail(void **state) {
   const l2o_real x[N] = {1, -2, 1, 3, 2};
   const l2o_problem p = {.ops = &cubic, .n = N};
   for (size_t n = 1;; n++) {
-    double gradient_error, hessian_error;
+    l2o_check check;
     allocations_watch(n);
-    l2o_status status = l2o_problem_check(&p, &gradient_error, &hessian_error, x, 1);
+    l2o_status status = l2o_problem_check(&p, &check, x, BY_PRECISION(1e-8, 1e-2), 1, NULL);
     allocations seen = allocations_seen();
     assert_int_equal(seen.live, 0);
     if (seen.calls < n) {
