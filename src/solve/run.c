@@ -80,9 +80,6 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     run.classical = l2o_solver_find(solver->classical, diag);
     if (!run.classical)
       return L2O_ERR_NOTSUP;
-    if (run.guard == GUARD_DESCENT && run.classical->state_len) /* its point from x depends on more than x */
-      return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: guard=descent needs a classical rule without memory, %s has one; use guard=shadow",
-                      solver->name, run.classical->name);
     l2o_options_parse(run.classical->options, run.classical_options, run.classical->name, NULL, NULL);
   }
   run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};
@@ -95,8 +92,12 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
   if ((status = l2o_iterate_base_step(&run.it, solver, diag)))
     return status;
   run.other = (l2o_iterate){.problem = problem, .options = run.classical_options, .n = problem->n, .step = run.it.step};
-  if (run.classical)
+  if (run.classical) {
     l2o_iterate_prepare(&run.other, run.classical);
+    if (run.guard == GUARD_DESCENT && run.classical->state_len && run.classical->state_len(&run.other)) /* depends on more than x */
+      return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: guard=descent needs a classical rule without memory, %s has one; use guard=shadow",
+                      solver->name, run.classical->name);
+  }
   l2o_arena arena = {0};
   layout(&run, &arena);
   if (!l2o_arena_new(&arena))
