@@ -719,6 +719,9 @@ static bool check_together(config *c, message *error) {
   if (unroll->integer > horizon->integer)
     return fail(error, "%s: found %llu, expected at most train.horizon, which is %llu", before(c, unroll->where, "train.unroll"),
                 (unsigned long long)unroll->integer, (unsigned long long)horizon->integer);
+  const config_value *data = config_find(c, "problem.data");
+  if (data->text && config_find(c, "problem.file")->text)
+    return fail(error, "%s: there is problem.file already, which holds the instances", before(c, data->where, "problem.data"));
   return check_solvers(c, error);
 }
 
@@ -809,6 +812,12 @@ static bool resolve(reader *r) {
   /* Who says what the evaluation samples does not want the file of the training. */
   config_value *file = find_value(c, "eval.problem.file");
   if (!file->given && config_given(c, "eval.problem"))
+    file->text = NULL;
+  /* Nor does one who names another family want its data, or who names a file want both. */
+  config_value *data = find_value(c, "eval.problem.data");
+  if (!data->given && (file->given || config_given(c, "eval.problem.family")))
+    data->text = NULL;
+  if (!file->given && data->given)
     file->text = NULL;
   /* What eval.problem does not give is what problem has by now. */
   for (const l2o_option *o = c->eval_family->options; o && o->name; o++) {
@@ -951,4 +960,7 @@ const char *config_identity(const config *c) {
 
 const char *config_family_file(const config *c, bool eval) {
   return config_text(c, eval ? "eval.problem.file" : "problem.file");
+}
+const char *config_family_data(const config *c, bool eval) {
+  return config_text(c, eval ? "eval.problem.data" : "problem.data");
 }

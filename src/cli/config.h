@@ -46,7 +46,8 @@ bool config_is(const config *c, const char *key, const char *word);
  * the kind's own option table knows. `eval` applies eval.problem on top of problem. Owned by the config. */
 const char *config_family_name(const config *c, bool eval);
 const char *config_family_spec(const config *c, bool eval);
-const char *config_family_file(const config *c, bool eval); /* NULL: sampled */
+const char *config_family_file(const config *c, bool eval); /* NULL: sampled, or made from data */
+const char *config_family_data(const config *c, bool eval); /* real data; NULL: none */
 const char *config_model_spec(const config *c);             /* NULL: no model section */
 
 /* The resolved configuration as YAML (every key that matters, with --set applied); reading it again gives the same numbers. */

@@ -19,6 +19,8 @@ const config_key config_keys[] = {
     {"problem.family", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "name of the problem family; required"},
     {"problem.file", KEY_TEXT, NULL, 0, 0, CLOSED, NULL,
      "read the instances from this safetensors file, which then rules the sizes"},
+    {"problem.data", KEY_TEXT, NULL, 0, 0, CLOSED, NULL,
+     "make the instances from this real data: LIBSVM text, IDX or PGM, gzipped or not"},
     {"problem.instances", KEY_INTEGER, "32", 1, MANY, CLOSED, NULL, "number of instances"},
     {"problem.seed", KEY_INTEGER, "=seed", 0, UP, CLOSED, NULL, "seed of the instances"},
 
@@ -68,7 +70,7 @@ const config_key config_keys[] = {
     {"eval.tolerances", KEY_REALS, "1e-2 1e-4", 0, UP, ABOVE, NULL, "gaps to count the iterations to"},
     {"eval.gap", KEY_CHOICE, NULL, 0, 0, CLOSED, "relative|absolute|initial",
      "(f - f*)/|f*|, f - f*, or (f - f*)/(f0 - f*); default: the custom of the family"},
-    {"eval.budget", KEY_INTEGER, "0", 0, UP, CLOSED, NULL, "most function calls of a solver; 0: no limit"},
+    {"eval.budget", KEY_INTEGER, "0", 0, UP, CLOSED, NULL, "most function calls of a solver, as it counts them; 0: no limit"},
     {"eval.time", KEY_REAL, "0", 0, UP, CLOSED, NULL, "most seconds of a solver on an instance; 0: no limit"},
     {"eval.precision", KEY_CHOICE, "double", 0, 0, CLOSED, "single|double", "arithmetic of evaluation"},
     {"eval.threads", KEY_INTEGER, "0", 0, 4096, CLOSED, NULL, "threads; 0: as many as OpenMP gives"},
@@ -76,6 +78,8 @@ const config_key config_keys[] = {
      "evaluate on another family; eval.problem overrides the other keys of problem, too"},
     {"eval.problem.file", KEY_TEXT, "=problem.file", 0, 0, CLOSED, NULL,
      "read the instances of the evaluation from this file; with other keys in eval.problem they are sampled"},
+    {"eval.problem.data", KEY_TEXT, "=problem.data", 0, 0, CLOSED, NULL,
+     "make the instances of the evaluation from this real data"},
 
     {"output.dir", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "folder of the results"},
     {"output.trace", KEY_CHOICE, "quantiles", 0, 0, CLOSED, "quantiles|all|none",
@@ -83,6 +87,8 @@ const config_key config_keys[] = {
     {"output.plot", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "draw convergence.svg and .png"},
     {"output.json", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print the summary as JSON instead of a table"},
     {"output.quiet", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print nothing but failures"},
+    {"output.axis", KEY_CHOICE, "iterations", 0, 0, CLOSED, "iterations|calls|seconds",
+     "what the figure counts along its axis: iterations, function calls charged to the budget, time"},
     {"output.title", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "title of the figure"},
     {NULL, KEY_TEXT, NULL, 0, 0, CLOSED, NULL, NULL}};
 

@@ -96,7 +96,7 @@ static bool matters(const config *c, const config_value *v) {
     return *k->initial != '=' && (strncmp(k->path, "model.", 6) != 0 || c->kind);
   if (k->type == KEY_TEXT || k->type == KEY_TEXTS || strncmp(k->path, "eval.problem.", 13) == 0)
     return false;
-  if (strncmp(k->path, "problem.", 8) == 0 && config_family_file(c, false))
+  if (strncmp(k->path, "problem.", 8) == 0 && config_family_file(c, false)) /* the file rules */
     return false;
   return k->type == KEY_CHOICE ? v->choice >= 0
                                : v->real >= k->low && v->real <= k->high; /* a default outside the range means "none" */

@@ -263,6 +263,7 @@ const struct engine
 #endif
                      .family_new = l2o_family_new,
                      .family_open = l2o_family_open,
+                     .family_new_data = l2o_family_new_data,
                      .family_free = l2o_family_free,
                      .problems_new = problems_new,
                      .problems_free = problems_free,

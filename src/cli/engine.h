@@ -42,6 +42,7 @@ struct engine {
 
   l2o_status (*family_new)(l2o_family **out, const char *spec, l2o_diag *diag);
   l2o_status (*family_open)(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
+  l2o_status (*family_new_data)(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
   void (*family_free)(l2o_family *family);
   l2o_status (*problems_new)(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t count,
                              int threads, l2o_diag *diag);

@@ -3,6 +3,7 @@
 #include "args.h"
 #include "engine.h"
 #include "gsl_solvers.h"
+#include "instances.h"
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
@@ -62,12 +63,6 @@ __attribute__((format(printf, 3, 4))) static l2o_status fail(l2o_diag *diag, l2o
 
 /* ---- instances ---- */
 
-static l2o_status open_family(const struct engine *engine, l2o_family **out, const config *c, l2o_diag *diag) {
-  const char *file = config_family_file(c, true);
-  return file ? engine->family_open(out, config_family_name(c, true), file, diag)
-              : engine->family_new(out, config_family_spec(c, true), diag);
-}
-
 /* The model must not meet instances that it was trained on unless that is what the config asks for. */
 static l2o_status check_not_trained_on(const evaluation *e, l2o_diag *diag) {
   const config *c = e->c;
@@ -97,7 +92,7 @@ static l2o_status choose_instances(evaluation *e, l2o_diag *diag) {
   if (rows && e->instances > rows) {
     if (!training && config_given(c, "eval.instances"))
       return fail(diag, L2O_ERR_ARG, "%s: eval.instances asks for %zu instances, %.150s has %zu", config_where(c, "eval.instances"),
-                  e->instances, config_family_file(c, true), rows);
+                  e->instances, config_family_file(c, true) ? config_family_file(c, true) : config_family_name(c, true), rows);
     e->instances = rows;
   } else if (rows && !training && !config_given(c, "eval.instances") && !config_given(c, "problem.instances")) {
     e->instances = rows; /* a file is evaluated whole unless somebody says otherwise */
@@ -114,7 +109,7 @@ static l2o_status find_minima(evaluation *e, l2o_diag *diag) {
   if (!e->minima)
     return L2O_ERR_NOMEM;
   if (e->engine != &engine_double) {
-    status = open_family(&engine_double, &family, e->c, diag);
+    status = instances_open(&family, &engine_double, e->c, true, diag);
     if (!status)
       status = engine_double.problems_new(&problems, family, e->seed, e->purpose, e->instances, e->threads, diag);
   }
@@ -285,7 +280,8 @@ static l2o_status show(evaluation *e, l2o_diag *diag) {
   if (!status && e->dir)
     status = write_summary(e, diag);
   if (!status && config_flag(c, "output.plot")) {
-    status = report_plot(&e->report, config_text(c, "output.title"), e->dir, diag);
+    status =
+        report_plot(&e->report, config_text(c, "output.title"), (enum report_axis)config_choice(c, "output.axis"), e->dir, diag);
     if (status == L2O_ERR_NOTSUP) { /* no gnuplot: everything else stands */
       fprintf(stderr, "l2o-eval: %s\n", diag->text);
       status = L2O_OK;
@@ -323,7 +319,7 @@ static l2o_status compete(evaluation *e, l2o_diag *diag) {
 /* Everything that can be found wrong before the first solver runs. */
 static l2o_status prepare(evaluation *e, l2o_diag *diag) {
   const config *c = e->c;
-  l2o_status status = open_family(e->engine, &e->family, c, diag);
+  l2o_status status = instances_open(&e->family, e->engine, c, true, diag);
   if (!status)
     status = choose_instances(e, diag);
   if (!status)
@@ -363,6 +359,7 @@ static int run(evaluation *e) {
     return complain(diag.text, EXIT_FAILED);
   e->report.config = e->args->config;
   e->report.family = config_family_name(c, true);
+  e->report.note = e->family->note;
   e->report.precision = e->engine->precision;
   e->report.unknowns = e->engine->unknowns(e->problems);
   e->report.instances = e->instances;

@@ -3,6 +3,7 @@
 #include "args.h"
 #include "engine.h"
 #include "gsl_solvers.h"
+#include "instances.h"
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
@@ -72,9 +73,8 @@ static l2o_train_settings settings_of(const config *c) {
 /* Family, model and trainer. */
 static l2o_status build(training *t, l2o_diag *diag) {
   const config *c = t->c;
-  const char *file = config_family_file(c, false), *init = config_text(c, "model.init");
-  l2o_status status = file ? t->engine->family_open(&t->family, config_family_name(c, false), file, diag)
-                           : t->engine->family_new(&t->family, config_family_spec(c, false), diag);
+  const char *init = config_text(c, "model.init");
+  l2o_status status = instances_open(&t->family, t->engine, c, false, diag);
   if (!status)
     status = init ? t->engine->model_load(&t->model, init, config_model_spec(c), diag)
                   : t->engine->model_new(&t->model, config_model_spec(c), config_integer(c, "model.seed"), diag);

@@ -76,19 +76,28 @@ static void order_by_end(const plot *p, size_t *order) {
   }
 }
 
+/* The end of the axis. */
+static double furthest(const plot *p) {
+  double x = 0;
+  for (size_t i = 0; i < p->count; i++)
+    x = fmax(x, p->curves[i].x ? p->curves[i].x[p->length - 1] : (double)(p->length - 1));
+  return x > 0 ? x : 1;
+}
+
 static void write_script(const plot *p, FILE *out, const size_t *order) {
   const scale s = find_scale(p);
   const size_t stride = (p->length + MAX_POINTS - 1) / MAX_POINTS;
   fputs("# Drawn by l2o-eval; `gnuplot convergence.gp` in this folder draws it again.\n"
-        "# Columns of the data: iteration, 10 % quantile, median, 90 % quantile over the instances.\n"
+        "# Columns of the data: place on the axis, 10 % quantile, median, 90 % quantile over the instances.\n"
         "if (!exists(\"stem\")) stem = \"convergence\"\n",
         out);
   for (size_t i = 0; i < p->count; i++) {
     fprintf(out, "$curve%zu << END\n", i);
     for (size_t k = 0; k < p->length; k++) {
-      if (k % stride != 0 && k + 1 != p->length)
+      const double *x = p->curves[i].x;
+      if ((k % stride != 0 && k + 1 != p->length) || (x && k && !(x[k] > x[k - 1]))) /* a run that has ended stands still */
         continue;
-      fprintf(out, "%zu", k);
+      fprintf(out, "%.8g", x ? x[k] : (double)k);
       for (size_t q = 0; q < 3; q++)
         put_value(out, p->curves[i].bands[3 * k + q], &s);
       fputc('\n', out);
@@ -97,12 +106,14 @@ static void write_script(const plot *p, FILE *out, const size_t *order) {
   }
   fputs("set encoding utf8\nset title ", out);
   put_quoted(out, p->title);
-  fputs(" noenhanced\nset xlabel \"iteration\"\nset ylabel ", out);
+  fputs(" noenhanced\nset xlabel ", out);
+  put_quoted(out, p->x_label);
+  fputs(" noenhanced\nset ylabel ", out);
   put_quoted(out, p->y_label);
   fputs(" noenhanced\n", out);
   if (s.logarithmic)
     fputs("set logscale y\nunset mytics\nset format y \"10^{%T}\"\n", out);
-  fprintf(out, "set xrange [0:%zu]\n", p->length > 1 ? p->length - 1 : 1);
+  fprintf(out, "set xrange [0:%.8g]\n", furthest(p));
   fputs("set border 3 lc rgb \"#666666\"\nset tics nomirror out\nset grid ytics lc rgb \"#dddddd\" lw 1 lt 1\n"
         "set key outside right center vertical Left reverse noenhanced samplen 2 spacing 1.3\n"
         "do for [type in \"svg png\"] {\n"

@@ -8,10 +8,11 @@ typedef struct plot_curve {
   const char *label;
   size_t colour;       /* the same number has the same colour in every figure */
   const double *bands; /* (length, 3): 10 % quantile, median, 90 % quantile of each iteration */
+  const double *x;     /* (length) where they stand, ascending; NULL: at the number of the iteration */
 } plot_curve;
 
 typedef struct plot {
-  const char *title, *y_label;
+  const char *title, *x_label, *y_label;
   const plot_curve *curves;
   size_t count, length; /* curves; iterations + 1 */
 } plot;

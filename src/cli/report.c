@@ -11,7 +11,7 @@
 
 /* ---- numbers ---- */
 
-enum field { OBJECTIVE, GAP, GRAD_NORM, VALUE_CALLS, GRADIENT_CALLS, SECONDS, FIELDS };
+enum field { OBJECTIVE, GAP, GRAD_NORM, VALUE_CALLS, GRADIENT_CALLS, SECONDS, CHARGED, FIELDS };
 static const double quantiles[] = {0.1, 0.25, 0.5, 0.75, 0.9};
 enum { QUANTILES = sizeof quantiles / sizeof *quantiles };
 
@@ -60,6 +60,8 @@ static double field_at(const report *r, const engine_runs *runs, enum field fiel
     return (double)record->value_calls;
   case GRADIENT_CALLS:
     return (double)record->gradient_calls;
+  case CHARGED:
+    return (double)record->charged;
   default:
     return record->seconds;
   }
@@ -68,7 +70,7 @@ static double field_at(const report *r, const engine_runs *runs, enum field fiel
 /* ---- trace.csv ---- */
 
 void report_trace_header(FILE *csv) {
-  fputs("solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,seconds\n", csv);
+  fputs("solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,seconds,charged\n", csv);
 }
 
 /* An empty cell where the number does not exist; "inf" where it ran away. */
@@ -98,9 +100,9 @@ static void put_instances(FILE *csv, const report *r, const engine_runs *runs, c
     }
 }
 
-/* Quantiles and mean of every field at every iteration; those of the figure go to `bands`. table: (QUANTILES + 1, length, FIELDS).
- */
-static void reduce(const report *r, const engine_runs *runs, double *table, double *bands, double *values) {
+/* Quantiles and mean of every field at every iteration; those of the figure go to `bands` and `axes`. table: (QUANTILES + 1,
+ * length, FIELDS). */
+static void reduce(const report *r, const engine_runs *runs, double *table, report_solver *s, double *values) {
   const enum field shown = r->minima ? GAP : OBJECTIVE;
   for (size_t k = 0; k < runs->length; k++)
     for (int f = 0; f < FIELDS; f++) {
@@ -118,9 +120,13 @@ static void reduce(const report *r, const engine_runs *runs, double *table, doub
             exists || f == OBJECTIVE ? statistics_quantile(values, runs->count, quantiles[q]) : nan("");
     }
   static const size_t band[] = {0, 2, 4};
-  for (size_t k = 0; k < runs->length; k++)
+  for (size_t k = 0; k < runs->length; k++) {
     for (size_t b = 0; b < 3; b++)
-      bands[3 * k + b] = table[(band[b] * runs->length + k) * FIELDS + shown];
+      s->bands[3 * k + b] = table[(band[b] * runs->length + k) * FIELDS + shown];
+    const double *median = table + (2 * runs->length + k) * FIELDS;
+    s->axes[k] = median[CHARGED];
+    s->axes[runs->length + k] = median[SECONDS];
+  }
 }
 
 static void put_quantiles(FILE *csv, const char *label, const double *table, size_t length) {
@@ -154,7 +160,7 @@ static char *copy(const char *text) {
 /* Statistics of the last iteration. */
 static void summarise(report_solver *s, const report *r, const engine_runs *runs, double *values) {
   const size_t last = runs->length - 1, count = runs->count;
-  double seconds = 0, steps = 0, value_calls = 0, gradient_calls = 0, queries = 0;
+  double seconds = 0, steps = 0, value_calls = 0, gradient_calls = 0, queries = 0, charged = 0;
   for (size_t i = 0; i < count; i++) {
     const l2o_record *end = record_at(runs, i, last);
     s->iterations = end->iteration > s->iterations ? end->iteration : s->iterations;
@@ -163,6 +169,7 @@ static void summarise(report_solver *s, const report *r, const engine_runs *runs
     value_calls += (double)end->value_calls;
     gradient_calls += (double)end->gradient_calls;
     queries += (double)(end->value_calls > end->gradient_calls ? end->value_calls : end->gradient_calls);
+    charged += (double)end->charged;
     s->fallbacks += end->fallbacks;
     if (runs->failed[i])
       s->failed++;
@@ -174,6 +181,7 @@ static void summarise(report_solver *s, const report *r, const engine_runs *runs
   s->value_calls_mean = value_calls / (double)count;
   s->gradient_calls_mean = gradient_calls / (double)count;
   s->queries_mean = queries / (double)count;
+  s->charged_mean = charged / (double)count;
   s->objective_mean = statistics_mean(values, count);
   s->objective_mean_interval = statistics_mean_interval(values, count, r->seed);
   s->objective_median_interval = statistics_median_interval(values, count, r->seed);
@@ -207,6 +215,7 @@ static void solver_free(report_solver *s) {
   free(s->model);
   free(s->iterations_to);
   free(s->bands);
+  free(s->axes);
   *s = (report_solver){0};
 }
 
@@ -215,14 +224,15 @@ l2o_status report_add(report *r, const engine_runs *runs, const char *label, con
   report_solver s = {.label = copy(label), .rule = copy(rule), .model = copy(model), .position = r->count};
   s.iterations_to = calloc(r->tolerance_count + 1, sizeof *s.iterations_to);
   s.bands = calloc(runs->length * 3, sizeof *s.bands);
+  s.axes = calloc(runs->length * 2, sizeof *s.axes);
   double *values = calloc(runs->count, sizeof *values);
   double *table = calloc((QUANTILES + 1) * runs->length * FIELDS, sizeof *table);
   report_solver *grown = realloc(r->solvers, (r->count + 1) * sizeof *grown);
   if (grown)
     r->solvers = grown;
-  bool room = s.label && s.rule && (s.model || !model) && s.iterations_to && s.bands && values && table && grown;
+  bool room = s.label && s.rule && (s.model || !model) && s.iterations_to && s.bands && s.axes && values && table && grown;
   if (room) {
-    reduce(r, runs, table, s.bands, values);
+    reduce(r, runs, table, &s, values);
     summarise(&s, r, runs, values);
     if (csv && trace != TRACE_NONE)
       put_quantiles(csv, label, table, runs->length);
@@ -316,6 +326,11 @@ static void format_mean(char *out, size_t size, double mean, interval i, size_t 
     snprintf(out, size, "%.4g [%.3g, %.3g]", mean, i.low, i.high);
 }
 
+/* A mean of counts: "12", "12.5". */
+static void format_count(char *out, size_t size, double mean) {
+  snprintf(out, size, "%.*f", mean == floor(mean) ? 0 : 1, mean);
+}
+
 static void format_stops(char *out, size_t size, const report_solver *s, size_t instances) {
   size_t used = 0;
   out[0] = '\0';
@@ -376,10 +391,14 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
       snprintf(to->cells[i], CELL, isfinite(k) ? "%g" : "-", k);
     }
   }
-  column *calls = add_column(g, r, false, "calls"), *speed = add_column(g, r, false, "us/iter");
   size_t fallbacks = 0;
-  for (size_t i = 0; i < r->count; i++)
+  bool differs = false; /* does a solver count in its own way? */
+  for (size_t i = 0; i < r->count; i++) {
     fallbacks += r->solvers[i].fallbacks;
+    differs = differs || r->solvers[i].charged_mean != r->solvers[i].queries_mean;
+  }
+  column *calls = add_column(g, r, false, "calls"), *charged = differs ? add_column(g, r, false, "charged") : NULL,
+         *speed = add_column(g, r, false, "us/iter");
   column *fell = fallbacks ? add_column(g, r, false, "fallbacks") : NULL; /* no guard, no column */
   column *stopped = add_column(g, r, true, "stopped");
   for (size_t i = 0; i < r->count; i++) {
@@ -391,7 +410,9 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     if (gap)
       snprintf(gap->cells[i], CELL, isfinite(s->gap_median) ? "%.3g" : "not finite", s->gap_median);
     if (calls)
-      snprintf(calls->cells[i], CELL, "%.*f", s->queries_mean == floor(s->queries_mean) ? 0 : 1, s->queries_mean);
+      format_count(calls->cells[i], CELL, s->queries_mean);
+    if (charged)
+      format_count(charged->cells[i], CELL, s->charged_mean);
     if (speed)
       snprintf(speed->cells[i], CELL, isfinite(s->seconds_per_iteration) ? "%.3g" : "-", 1e6 * s->seconds_per_iteration);
     if (fell)
@@ -410,7 +431,10 @@ void report_table(const report *r, FILE *out) {
     fprintf(out, "gap %s; to T: median iterations until the gap is at most T; ", report_gap_formula(r));
   else
     fprintf(out, "the minimum is unknown, hence no gap; ");
-  fprintf(out, "[95 %% bootstrap interval]\n\n");
+  fprintf(out, "[95 %% bootstrap interval]\n");
+  if (r->note)
+    fprintf(out, "%s\n", r->note);
+  fputc('\n', out);
   grid g = {0};
   size_t first, tolerances;
   build_grid(&g, r, &first, &tolerances);
@@ -477,6 +501,7 @@ static void add_solver(cJSON *list, const report *r, const report_solver *s) {
   add_number(o, "value_calls_mean", s->value_calls_mean);
   add_number(o, "gradient_calls_mean", s->gradient_calls_mean);
   add_number(o, "queries_mean", s->queries_mean);
+  add_number(o, "charged_mean", s->charged_mean);
   add_number(o, "seconds_per_iteration", s->seconds_per_iteration);
   add_number(o, "fallbacks", (double)s->fallbacks);
   cJSON *stopped = cJSON_AddObjectToObject(o, "stopped");
@@ -502,6 +527,8 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
     add_number(problem, "n", (double)r->unknowns);
   else
     cJSON_AddNullToObject(problem, "n");
+  if (r->note)
+    cJSON_AddStringToObject(problem, "note", r->note);
   add_number(problem, "instances", (double)r->instances);
   char seed[24]; /* all 64 bits of it */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
@@ -527,18 +554,27 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
 
 /* ---- the figure ---- */
 
-l2o_status report_plot(const report *r, const char *title, const char *dir, l2o_diag *diag) {
+l2o_status report_plot(const report *r, const char *title, enum report_axis axis, const char *dir, l2o_diag *diag) {
+  static const char *const x_labels[] = {"iteration", "function calls", "seconds"};
+  const size_t length = r->iterations + 1;
   char own_title[200], y_label[80] = "objective f (median, 10-90 % band)";
   plot_curve *curves = calloc(r->count + 1, sizeof *curves);
   if (!curves)
     return l2o_fail(diag, L2O_ERR_NOMEM, "out of memory for the figure");
   for (size_t i = 0; i < r->count; i++)
-    curves[i] = (plot_curve){r->solvers[i].label, r->solvers[i].position, r->solvers[i].bands};
+    curves[i] = (plot_curve){.label = r->solvers[i].label,
+                             .colour = r->solvers[i].position,
+                             .bands = r->solvers[i].bands,
+                             .x = axis == AXIS_ITERATIONS ? NULL : r->solvers[i].axes + (axis == AXIS_CALLS ? 0 : length)};
   if (r->minima)
     snprintf(y_label, sizeof y_label, "%s (median, 10-90 %% band)", report_gap_formula(r));
   snprintf(own_title, sizeof own_title, "%s, %zu %sinstances", r->family, r->instances, r->training ? "training " : "");
-  const plot p = {
-      .title = title ? title : own_title, .y_label = y_label, .curves = curves, .count = r->count, .length = r->iterations + 1};
+  const plot p = {.title = title ? title : own_title,
+                  .x_label = x_labels[axis],
+                  .y_label = y_label,
+                  .curves = curves,
+                  .count = r->count,
+                  .length = length};
   l2o_status status = plot_draw(&p, dir, diag);
   free(curves);
   return status;

@@ -15,15 +15,17 @@ typedef struct report_solver {
   size_t iterations;          /* most that an instance took */
   double objective_mean, objective_median, gap_mean, gap_median, grad_norm_median;
   interval objective_mean_interval, objective_median_interval, gap_mean_interval, gap_median_interval;
-  double value_calls_mean, gradient_calls_mean, queries_mean, seconds_per_iteration;
+  double value_calls_mean, gradient_calls_mean, queries_mean, charged_mean, seconds_per_iteration;
   size_t fallbacks;
   size_t stopped[REPORT_STOPS], failed;
   double *iterations_to; /* one a tolerance: the median, infinite where half of the instances or more never get there */
   double *bands;         /* (length, 3) for the figure */
+  double *axes;          /* (2, length) medians of the calls charged and of the seconds, for the figure too */
 } report_solver;
 
 typedef struct report {
   const char *config, *family, *precision;
+  const char *note;                       /* on the data, or NULL */
   size_t unknowns, instances, iterations; /* unknowns 0: they differ */
   uint64_t seed;
   bool training; /* these are the training instances */
@@ -36,6 +38,7 @@ typedef struct report {
   size_t count;
 } report;
 
+enum report_axis { AXIS_ITERATIONS, AXIS_CALLS, AXIS_SECONDS };
 enum report_trace { TRACE_QUANTILES, TRACE_ALL, TRACE_NONE };
 
 /* "(f - f*)/|f*|" */
@@ -49,7 +52,7 @@ void report_sort(report *r);
 void report_table(const report *r, FILE *out);
 l2o_status report_json(const report *r, FILE *out, l2o_diag *diag);
 /* dir/convergence.svg and .png. */
-l2o_status report_plot(const report *r, const char *title, const char *dir, l2o_diag *diag);
+l2o_status report_plot(const report *r, const char *title, enum report_axis axis, const char *dir, l2o_diag *diag);
 /* Frees the solvers. */
 void report_free(report *r);
 #endif
