@@ -11,7 +11,7 @@
 
 /* ---- numbers ---- */
 
-enum field { OBJECTIVE, GAP, GRAD_NORM, VALUE_CALLS, GRADIENT_CALLS, SECONDS, CHARGED, FIELDS };
+enum field { OBJECTIVE, GAP, GRAD_NORM, VALUE_CALLS, GRADIENT_CALLS, CHARGED, SECONDS, FIELDS };
 static const double quantiles[] = {0.1, 0.25, 0.5, 0.75, 0.9};
 enum { QUANTILES = sizeof quantiles / sizeof *quantiles };
 
@@ -70,7 +70,7 @@ static double field_at(const report *r, const engine_runs *runs, enum field fiel
 /* ---- trace.csv ---- */
 
 void report_trace_header(FILE *csv) {
-  fputs("solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,seconds,charged\n", csv);
+  fputs("solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,charged,seconds\n", csv);
 }
 
 /* An empty cell where the number does not exist; "inf" where it ran away. */

@@ -9,7 +9,7 @@ expect 0 'qp: 5 instances, n = 8, seed 99, double precision, 15 iterations' l2o-
 tidy run
 [ "$(awk 'length > 110' out | wc -l)" -eq 0 ] || fail "the table is too wide"
 grep -q '^nesterov ' out || fail "no row for nesterov"
-header=solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,seconds,charged
+header=solver,instance,iteration,objective,gap,grad_norm,value_calls,gradient_calls,charged,seconds
 [ "$(head -n 1 run/trace.csv)" = $header ] || fail "header of trace.csv"
 # Three solvers, five quantiles and the mean, 16 iterations.
 [ "$(wc -l <run/trace.csv)" -eq 289 ] || fail "rows of trace.csv"

@@ -200,7 +200,7 @@ static void mistakes(void **state) {
       {QP "train:\n  stpes: 4\n", NULL, "run.yaml:3: train.stpes: unknown key; did you mean train.steps?"},
       {QP "trian:\n  steps: 4\n", NULL, "run.yaml:2: trian: unknown key; did you mean train?"},
       {QP "train: {lr: 4}\n", NULL, "run.yaml:2: train.lr: unknown key; did you mean train.optimizer.lr?"},
-      {QP "data: 4\n", NULL, "run.yaml:2: fleet: unknown key; known here: seed, problem, model, train, eval, output"},
+      {QP "fleet: 4\n", NULL, "run.yaml:2: fleet: unknown key; known here: seed, problem, model, train, eval, output"},
       {"problem: {family: qp, smapler: x}\n", NULL, "run.yaml:1: problem.smapler: unknown key; did you mean problem.sampler?"},
       {"problem: {family: qp, shift: {start: 1}}\n", NULL, "run.yaml:1: problem.shift: unknown key; known here: family, "},
       {"problem: {family: qp, condition: 3}\n", NULL, "run.yaml:1: problem.condition: unknown key; known here: family, "},
