@@ -70,7 +70,10 @@ enum {
   L2O_TAKES_PROX = 32u,
   /** The rule keeps to the set of a constrained problem (l2o_problem_project(), or the prox). Every other rule refuses such a
    *  problem. */
-  L2O_TAKES_PROJECTION = 64u
+  L2O_TAKES_PROJECTION = 64u,
+  /** With its default options the rule reaches a stationary point from any start, or what the precision can tell from one, where the
+   *  function is smooth and bounded below: it searches along its directions. */
+  L2O_GLOBAL = 128u
 };
 
 /** A rule. The functions return a status; why a run ends is set through `stop`. */

@@ -84,6 +84,7 @@ const config_key config_keys[] = {
     {"output.dir", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "folder of the results"},
     {"output.trace", KEY_CHOICE, "quantiles", 0, 0, CLOSED, "quantiles|all|none",
      "what trace.csv holds: quantiles, every instance, nothing"},
+    {"output.every", KEY_INTEGER, "1", 1, MANY, CLOSED, NULL, "trace.csv keeps every so many iterations, and the last one"},
     {"output.plot", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "draw convergence.svg and .png"},
     {"output.json", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print the summary as JSON instead of a table"},
     {"output.quiet", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print nothing but failures"},
