@@ -28,6 +28,10 @@ find_path(CJSON_INCLUDE_DIR cjson/cJSON.h)
 find_library(CJSON_LIBRARY NAMES cjson)
 l2o_require("cJSON" libcjson-dev CJSON_INCLUDE_DIR CJSON_LIBRARY)
 
+find_path(ZLIB_INCLUDE_DIR zlib.h)
+find_library(ZLIB_LIBRARY NAMES z)
+l2o_require("zlib" zlib1g-dev ZLIB_INCLUDE_DIR ZLIB_LIBRARY)
+
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 l2o_require("Random123" librandom123-dev RANDOM123_INCLUDE_DIR)
 

@@ -25,7 +25,7 @@ function(l2o_add_library name definition)
   add_library(${name}_objects OBJECT ${L2O_SOURCES})
   set_target_properties(${name}_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden C_EXTENSIONS OFF)
   target_include_directories(${name}_objects PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src
-    ${OPENBLAS_INCLUDE_DIR} ${LAPACKE_INCLUDE_DIR} ${CJSON_INCLUDE_DIR} ${RANDOM123_INCLUDE_DIR})
+    ${OPENBLAS_INCLUDE_DIR} ${LAPACKE_INCLUDE_DIR} ${CJSON_INCLUDE_DIR} ${ZLIB_INCLUDE_DIR} ${RANDOM123_INCLUDE_DIR})
   target_compile_definitions(${name}_objects PUBLIC ${definition} PRIVATE L2O_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name}_objects PRIVATE l2o_flags OpenMP::OpenMP_C)
 
@@ -36,7 +36,7 @@ function(l2o_add_library name definition)
   target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:l2o_flags> ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${CJSON_LIBRARY}
-    OpenMP::OpenMP_C ${MATH_LIBRARY})
+    ${ZLIB_LIBRARY} OpenMP::OpenMP_C ${MATH_LIBRARY})
   target_link_options(${name} PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
   set_target_properties(${name} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
   if(NOT L2O_SANITIZE)
@@ -46,7 +46,7 @@ function(l2o_add_library name definition)
   add_library(${name}_static STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${name}_objects>)
   target_compile_definitions(${name}_static INTERFACE ${definition})
   target_include_directories(${name}_static INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
-    ${OPENBLAS_INCLUDE_DIR} ${LAPACKE_INCLUDE_DIR})
-  target_link_libraries(${name}_static INTERFACE ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${CJSON_LIBRARY} OpenMP::OpenMP_C
-    ${MATH_LIBRARY})
+    ${OPENBLAS_INCLUDE_DIR} ${LAPACKE_INCLUDE_DIR} ${ZLIB_INCLUDE_DIR})
+  target_link_libraries(${name}_static INTERFACE ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${CJSON_LIBRARY} ${ZLIB_LIBRARY}
+    OpenMP::OpenMP_C ${MATH_LIBRARY})
 endfunction()

@@ -22,8 +22,7 @@ enum {
   VALID = SIDE - 2 * RADIUS, /* of what is seen of it */
   N = SIDE * SIDE,           /* unknowns */
   SEEN = VALID * VALID,      /* pixels seen */
-  M = SEEN + N,              /* rows of W */
-  LARGEST = 1 << 14          /* most pixels of a side: a picture then fits into memory, and its size into an int */
+  M = SEEN + N               /* rows of W */
 };
 static const double SIGMA = 1.2, NOISE = 0.002, RIDGE = 1e-2;
 
@@ -59,44 +58,13 @@ static image image_new(size_t width, size_t height) {
   return (image){.width = width, .height = height, .pixels = reserve(width * height, sizeof(double))};
 }
 
-/* A number of a PGM header, after white space and comments; -1: there is none, or it is too large. */
-static long header_number(FILE *file) {
-  int c = getc(file);
-  while (isspace(c) || c == '#') {
-    if (c == '#')
-      while (c != '\n' && c != EOF)
-        c = getc(file);
-    else
-      c = getc(file);
-  }
-  long number = -1;
-  for (; isdigit(c); c = getc(file)) {
-    number = (number < 0 ? 0 : 10 * number) + (c - '0');
-    if (number > LARGEST)
-      return -1;
-  }
-  return isspace(c) ? number : -1; /* one white space ends a number and is part of it */
-}
-
 static image read_pgm(const char *path) {
-  FILE *file = fopen(path, "rb");
-  if (!file)
-    fail("%s: %s", path, strerror(errno));
-  if (getc(file) != 'P' || getc(file) != '5')
-    fail("%s: not a binary PGM file (P5)", path);
-  long width = header_number(file), height = header_number(file), white = header_number(file);
-  if (width < 1 || height < 1)
-    fail("%s: width and height must be 1 to %d", path, LARGEST);
-  if (white != 255)
-    fail("%s: must have 8 bits a pixel (maxval 255)", path);
-  image out = image_new((size_t)width, (size_t)height);
-  for (size_t i = 0; i < out.width * out.height; i++) {
-    int c = getc(file);
-    if (c == EOF)
-      fail("%s: ends after %zu of %zu pixels", path, i, out.width * out.height);
-    out.pixels[i] = c / 255.0;
-  }
-  fclose(file);
+  l2o_dataset *data;
+  l2o_diag diag = {0};
+  check(l2o_dataset_read_pgm(&data, path, &diag), &diag);
+  image out = image_new(data->image_width, data->image_height);
+  memcpy(out.pixels, data->A, out.width * out.height * sizeof *out.pixels);
+  l2o_dataset_free(data);
   return out;
 }
 

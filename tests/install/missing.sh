@@ -14,7 +14,7 @@ line=$(grep 'apt-get install' "$build.log")
 echo "$line"
 packages=${line##*apt-get install }
 installed=" $("$source/scripts/install-packages" test --list) "
-for package in libopenblas-openmp-dev liblapacke-dev libcjson-dev librandom123-dev libyaml-dev libgsl-dev libcmocka-dev; do
+for package in libopenblas-openmp-dev liblapacke-dev libcjson-dev zlib1g-dev librandom123-dev libyaml-dev libgsl-dev libcmocka-dev; do
   case " $packages " in *" $package "*) ;; *) echo "$package is not named" >&2 && exit 1 ;; esac
 done
 for package in $packages; do
