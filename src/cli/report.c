@@ -88,15 +88,16 @@ static void put_row(FILE *csv, const char *label, const char *instance, size_t i
   fputc('\n', csv);
 }
 
-/* Is the iteration one that trace.csv keeps? */
-static bool is_kept(const report *r, size_t k, size_t length) {
-  return r->every < 2 || k % r->every == 0 || k + 1 == length;
+/* Is the iteration one that trace.csv keeps of a solver that took `used` iterations at most? */
+static bool is_kept(const report *r, size_t k, size_t used, size_t length) {
+  const size_t stride = r->points ? (used + r->points - 1) / r->points : 1;
+  return stride < 2 ? !r->points || k <= used || k + 1 == length : (k <= used && k % stride == 0) || k == used || k + 1 == length;
 }
 
-static void put_instances(FILE *csv, const report *r, const engine_runs *runs, const char *label) {
+static void put_instances(FILE *csv, const report *r, const engine_runs *runs, const char *label, size_t used) {
   for (size_t i = 0; i < runs->count; i++)
     for (size_t k = 0; k < runs->length; k++) {
-      if (!is_kept(r, k, runs->length))
+      if (!is_kept(r, k, used, runs->length))
         continue;
       char name[24];
       double fields[FIELDS];
@@ -136,10 +137,10 @@ static void reduce(const report *r, const engine_runs *runs, double *table, repo
   }
 }
 
-static void put_quantiles(FILE *csv, const report *r, const char *label, const double *table, size_t length) {
+static void put_quantiles(FILE *csv, const report *r, const char *label, size_t used, const double *table, size_t length) {
   for (size_t q = 0; q <= QUANTILES; q++)
     for (size_t k = 0; k < length; k++) {
-      if (!is_kept(r, k, length))
+      if (!is_kept(r, k, used, length))
         continue;
       char name[24] = "mean";
       if (q < QUANTILES)
@@ -244,9 +245,9 @@ l2o_status report_add(report *r, const engine_runs *runs, const char *label, con
     reduce(r, runs, table, &s, values);
     summarise(&s, r, runs, values);
     if (csv && trace != TRACE_NONE)
-      put_quantiles(csv, r, label, table, runs->length);
+      put_quantiles(csv, r, label, s.iterations, table, runs->length);
     if (csv && trace == TRACE_ALL)
-      put_instances(csv, r, runs, label);
+      put_instances(csv, r, runs, label, s.iterations);
     r->solvers[r->count++] = s;
   } else {
     solver_free(&s);

@@ -178,8 +178,10 @@ static l2o_status check_partial(const l2o_problem *p, l2o_check *c, const l2o_re
   l2o_status status = l2o_problem_gradient(p, &f, r->up, x, r->work);
   if (!status)
     status = l2o_problem_partial(p, &mean, r->down, x, r->rows, summands, r->work);
+  if (status)
+    return status;
   c->partial_error = larger(worst_share(r->down, r->up, n), f == mean ? 0 : fabs(f - mean) / larger(fabs(f), fabs(mean)));
-  return status;
+  return L2O_OK;
 }
 
 static l2o_status say(const l2o_problem *p, const l2o_check *c, double tolerance, l2o_diag *diag) {
