@@ -364,7 +364,7 @@ static int run(evaluation *e) {
   e->report.unknowns = e->engine->unknowns(e->problems);
   e->report.instances = e->instances;
   e->report.iterations = config_integer(c, "eval.iterations");
-  e->report.every = config_integer(c, "output.every");
+  e->report.points = config_integer(c, "output.points");
   e->report.seed = e->seed;
   e->report.training = e->purpose == L2O_PURPOSE_TRAIN;
   e->report.gap = config_choice(c, "eval.gap");

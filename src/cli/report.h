@@ -27,7 +27,7 @@ typedef struct report {
   const char *config, *family, *precision;
   const char *note;                       /* on the data, or NULL */
   size_t unknowns, instances, iterations; /* unknowns 0: they differ */
-  size_t every;                           /* trace.csv keeps every so many iterations, and the last; 0 or 1: all */
+  size_t points;                          /* trace.csv keeps about so many iterations of each solver, and the last; 0: all */
   uint64_t seed;
   bool training; /* these are the training instances */
   bool interrupted;
