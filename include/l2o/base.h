@@ -76,6 +76,7 @@ L2O_API const char *l2o_strerror(int status);
 L2O_API const char *l2o_stop_name(int stop);
 
 /** One option of a solver, a family or a model: a row of the table that checks values and prints the documentation.
+ *  A choice takes one of its words; where `high` is not 0 also a number: `low` is the first word, `high` at most the last.
  *  A table ends with a row whose `name` is NULL. */
 typedef struct l2o_option {
   const char *name;

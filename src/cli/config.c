@@ -435,7 +435,7 @@ static bool unknown_key(config *c, const entry *e, message *error) {
 
 static bool wrong(config *c, const entry *e, const config_key *k, const char *text, message *error) {
   char expected[250], found[80];
-  key_expected(k, expected, sizeof expected);
+  key_expected(k, text || e->kind != SCALAR ? text : e->text, expected, sizeof expected);
   if (text)
     snprintf(found, sizeof found, "%s", show(text, strlen(text)).text);
   else if (is_null(e))
@@ -514,7 +514,7 @@ static bool accept(config *c, config_value *v, const entry *e, message *error) {
     const char *text = e->kind == SCALAR ? e->text : "";
     for (size_t i = 0; e->kind == LIST && i < e->count && strlen(text) < 100; i++) /* 100: longer than any of them */
       text = keep_format(c, "%s%s%s", text, i ? "+" : "", e->items[i]);
-    set_word(c, v, words_find(k->words, text));
+    set_word(c, v, choice_find(k, text));
     return v->choice >= 0 || wrong(c, e, k, e->kind == LIST && e->count ? text : NULL, error);
   }
   case KEY_TEXTS:

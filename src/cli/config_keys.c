@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config_keys.h"
+#include "core/nearest.h"
 #include "help.h"
 #include <float.h>
 #include <math.h>
@@ -84,7 +85,8 @@ const config_key config_keys[] = {
     {"output.dir", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "folder of the results"},
     {"output.trace", KEY_CHOICE, "quantiles", 0, 0, CLOSED, "quantiles|all|none",
      "what trace.csv holds: quantiles, every instance, nothing"},
-    {"output.every", KEY_INTEGER, "1", 1, MANY, CLOSED, NULL, "trace.csv keeps every so many iterations, and the last one"},
+    {"output.points", KEY_INTEGER, "0", 0, MANY, CLOSED, NULL,
+     "trace.csv keeps about so many iterations of each solver, evenly spread, and the last one; 0: all"},
     {"output.plot", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "draw convergence.svg and .png"},
     {"output.json", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print the summary as JSON instead of a table"},
     {"output.quiet", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print nothing but failures"},
@@ -143,6 +145,37 @@ int words_find(const char *words, const char *text) {
   return -1;
 }
 
+int choice_find(const config_key *k, const char *text) {
+  const int word = words_find(k->words, text);
+  const size_t digits = strspn(text, "0123456789");
+  if (word >= 0 || !(k->high > 0) || digits == 0 || digits > 9 || text[digits])
+    return word;
+  const double number = strtod(text, NULL);
+  return number >= k->low && number <= k->high ? (int)(number - k->low) : -1;
+}
+
+static int words_count(const char *words) {
+  int count = words != NULL;
+  for (const char *c = words; c && *c; c++)
+    count += *c == '|';
+  return count;
+}
+
+/* Appends the words with `separator` between them; those that do not fit are "...". */
+static void append_words(const char *words, const char *separator, bool first, char *out, size_t size) {
+  static const char dots[] = "...";
+  size_t used = strlen(out), length, gap = strlen(separator);
+  const char *word;
+  for (int i = 0; (word = words_at(words, i, &length)) != NULL; i++) {
+    if (used + gap + length + gap + sizeof dots > size) {
+      if (used + gap + sizeof dots <= size)
+        snprintf(out + used, size - used, "%s%s", separator, dots);
+      return;
+    }
+    used += (size_t)snprintf(out + used, size - used, "%s%.*s", i || !first ? separator : "", (int)length, word);
+  }
+}
+
 /* 1e9 rather than 1000000000. */
 static void format_bound(double number, char *out, size_t size) {
   format_real(number, out, size);
@@ -166,7 +199,7 @@ void option_initial(const l2o_option *option, char *out, size_t size) {
   if (word)
     snprintf(out, size, "%.*s", (int)length, word);
   else if (option->initial < option->low || option->initial > option->high)
-    snprintf(out, size, "none, must be given");
+    snprintf(out, size, "none");
   else
     format_bound(option->initial, out, size);
 }
@@ -180,7 +213,8 @@ static bool is_number(const config_key *k) {
   return k->type == KEY_REAL || k->type == KEY_INTEGER || k->type == KEY_REALS;
 }
 
-void key_expected(const config_key *k, char *out, size_t size) {
+void key_expected(const config_key *k, const char *found, char *out, size_t size) {
+  enum { MANY_WORDS = 12 }; /* more than a sentence should repeat */
   static const char *const nouns[] = {[KEY_REAL] = "a number",
                                       [KEY_INTEGER] = "an integer",
                                       [KEY_FLAG] = "true or false",
@@ -196,18 +230,27 @@ void key_expected(const config_key *k, char *out, size_t size) {
   else if (is_number(k) && !unbounded(k))
     snprintf(range, sizeof range, " from %s%s to %s%s", k->open == ABOVE ? "above " : "", low, k->open == BELOW ? "below " : "",
              high);
-  int used = snprintf(out, size, "%s%s%s", nouns[k->type], range, k->words && k->type == KEY_INTEGER ? " or the word " : "");
-  const char *word;
-  size_t length;
-  for (int i = 0; used > 0 && (size_t)used < size && (word = words_at(k->words, i, &length)) != NULL; i++)
-    used += snprintf(out + used, size - (size_t)used, "%s%.*s", i ? ", " : "", (int)length, word);
+  snprintf(out, size, "%s%s%s", nouns[k->type], range, k->words && k->type == KEY_INTEGER ? " or the word " : "");
+  const int words = words_count(k->words);
+  if (words <= MANY_WORDS)
+    append_words(k->words, ", ", true, out, size);
+  if (k->type != KEY_CHOICE)
+    return;
+  size_t used = strlen(out), length = 0;
+  if (words > MANY_WORDS)
+    used += (size_t)snprintf(out + used, size - used, "the %d words that --help shows", words);
+  if (k->high > 0)
+    used += (size_t)snprintf(out + used, size - used, " or a number from %s to %s", low, high);
+  const char *near = words > MANY_WORDS && found ? l2o_nearest_word(&length, found, k->words) : NULL;
+  if (near)
+    snprintf(out + used, size - used, "; did you mean %.*s?", (int)length, near);
 }
 
 void key_meaning(const config_key *k, const char *initial, char *out, size_t size) {
   static const char *const nouns[] = {
       [KEY_REAL] = "number", [KEY_INTEGER] = "integer", [KEY_FLAG] = "true | false",    [KEY_TEXT] = "text",
       [KEY_CHOICE] = "",     [KEY_TEXTS] = "list",      [KEY_REALS] = "list of numbers"};
-  char low[40], high[40], range[120] = "", words[200] = "";
+  char low[40], high[40], range[120] = "", words[KEY_MEANING - 400] = "";
   format_bound(k->low, low, sizeof low);
   format_bound(k->high, high, sizeof high);
   if (is_number(k) && (k->open != CLOSED || unbounded(k) || k->high >= MANY))
@@ -216,11 +259,9 @@ void key_meaning(const config_key *k, const char *initial, char *out, size_t siz
     snprintf(range, sizeof range, " %s..%s", low, high);
   if (is_number(k) && k->open == BELOW)
     snprintf(range, sizeof range, " >= %s, < %s", low, high);
-  size_t used = 0, length;
-  const char *word;
-  for (int i = 0; used < sizeof words && (word = words_at(k->words, i, &length)) != NULL; i++)
-    used +=
-        (size_t)snprintf(words + used, sizeof words - used, "%s%.*s", i || k->type == KEY_INTEGER ? " | " : "", (int)length, word);
+  append_words(k->words, " | ", k->type != KEY_INTEGER, words, sizeof words - sizeof range);
+  if (k->type == KEY_CHOICE && k->high > 0)
+    snprintf(words + strlen(words), sizeof range, " | %s..%s", low, high);
   snprintf(out, size, "%s [%s%s%s%s%s]", k->meaning, nouns[k->type], range, words, *initial ? "; default " : "", initial);
 }
 
@@ -231,7 +272,7 @@ static bool in_section(const char *path, const char *section) {
 }
 
 static void document_key(FILE *out, const config_key *k) {
-  char text[600], list[100];
+  char text[KEY_MEANING], list[100];
   const char *initial = k->initial ? k->initial : "";
   if (k->type == KEY_REALS) { /* "1e-2 1e-4" */
     size_t used = 0;
@@ -250,7 +291,7 @@ static void document_key(FILE *out, const config_key *k) {
 static void document_options(FILE *out, const char *section, const char *noun, const char *name, const l2o_option *options) {
   fprintf(out, "  with %s %s:\n", noun, name);
   for (; options && options->name; options++) {
-    char path[80], initial[60], text[600];
+    char path[80], initial[60], text[KEY_MEANING];
     snprintf(path, sizeof path, "%s.%s", section, options->name);
     if (key_find(path))
       continue;

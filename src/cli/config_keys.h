@@ -26,8 +26,9 @@ extern const char *const config_sections[];
 const config_key *key_find(const char *path);
 /* The row of an option of the library under `path`. */
 config_key key_from_option(const l2o_option *option, const char *path);
-/* "an integer from 1 to 9", "one of mean, sum", ... */
-void key_expected(const config_key *k, char *out, size_t size);
+/* "an integer from 1 to 9", "one of mean, sum", ...; where there are many words the one nearest to `found` (may be NULL). */
+void key_expected(const config_key *k, const char *found, char *out, size_t size);
+enum { KEY_MEANING = 2000 }; /* room for the longest line of help texts */
 /* The line of help texts: "learning rate [number >= 0; default 1e-3]". */
 void key_meaning(const config_key *k, const char *initial, char *out, size_t size);
 /* The default of an option of the library, as text. */
@@ -36,6 +37,8 @@ void option_initial(const l2o_option *option, char *out, size_t size);
 const char *words_at(const char *words, int i, size_t *length);
 /* The index of `text` in "a|b|c", or -1. */
 int words_find(const char *words, const char *text);
+/* The same for the words of a choice, which a number may name, too: low for the first, and so on, where high is not 0. */
+int choice_find(const config_key *k, const char *text);
 /* The shortest text that reads back as the same number, and as a number in every YAML reader ("1.0e-05"). */
 void format_real(double number, char *out, size_t size);
 

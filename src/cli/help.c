@@ -79,7 +79,7 @@ void help_version(FILE *out, cli_command which) {
 
 static void option_rows(FILE *out, const l2o_option *options) {
   for (; options && options->name; options++) {
-    char initial[60], text[600], name[80];
+    char initial[60], text[KEY_MEANING], name[80];
     config_key k = key_from_option(options, options->name);
     option_initial(options, initial, sizeof initial);
     snprintf(name, sizeof name, "  %s", options->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cblas.h of OpenBLAS takes int sizes; every caller's sizes pass l2o_fits_blas() when the instance is made. */
 #include "core/linalg.h"
+#include "core/real.h"
 #include <cblas.h>
 #include <float.h>
 #include <lapacke.h>
@@ -105,6 +106,66 @@ bool l2o_all_finite(const l2o_real *x, size_t n) {
 #else
   return l2o_all_finite_double(x, n);
 #endif
+}
+
+#ifdef L2O_SINGLE
+#define LAPACK(name) LAPACKE_s##name
+#else
+#define LAPACK(name) LAPACKE_d##name
+#endif
+
+enum { PANEL = 32 }; /* columns that the blocked QR in steps takes at a time */
+
+/* work: R's diagonal (q), tau (q), LAPACK's own */
+size_t l2o_orthonormal_rows_work(size_t q) {
+  return 2 * q + PANEL * q;
+}
+
+l2o_status l2o_orthonormal_rows(l2o_real *A, l2o_real *work, size_t q, size_t n) {
+  const lapack_int rows = (lapack_int)n, columns = (lapack_int)q, lwork = PANEL * columns;
+  l2o_real *diagonal = work, *tau = diagonal + q;
+  lapack_int info;
+  work = tau + q;
+  ON_ONE_THREAD(info = LAPACK(geqrf_work)(LAPACK_COL_MAJOR, rows, columns, A, rows, tau, work, lwork));
+  for (size_t i = 0; i < q; i++)
+    diagonal[i] = A[i * n + i];
+  if (info == 0)
+    ON_ONE_THREAD(info = LAPACK(orgqr_work)(LAPACK_COL_MAJOR, rows, columns, columns, A, rows, tau, work, lwork));
+  for (size_t i = 0; i < q; i++)
+    if (diagonal[i] < 0)
+      for (size_t j = 0; j < n; j++)
+        A[i * n + j] = -A[i * n + j];
+  return info == 0 ? L2O_OK : L2O_ERR_LAPACK;
+}
+
+/* work: the order of the columns (q integers), tau (q), LAPACK's own */
+size_t l2o_least_norm_work(size_t q) {
+  return 2 * q + 2 * q + PANEL * (q + 1);
+}
+
+l2o_status l2o_least_norm(l2o_real *x, size_t *rank, l2o_real *A, const l2o_real *b, l2o_real *work, size_t q, size_t n) {
+  const lapack_int rows = (lapack_int)n, columns = (lapack_int)q, lwork = 2 * columns + PANEL * (columns + 1);
+  const l2o_real eps = sizeof(l2o_real) == sizeof(double) ? (l2o_real)DBL_EPSILON : (l2o_real)FLT_EPSILON;
+  lapack_int *order = (void *)work, info;
+  l2o_real *tau = work + q;
+  size_t r = 0;
+  work = tau + q;
+  memset(order, 0, q * sizeof *order); /* any column may come first */
+  memset(x, 0, n * sizeof *x);
+  ON_ONE_THREAD(info = LAPACK(geqp3_work)(LAPACK_COL_MAJOR, rows, columns, A, rows, order, tau, work, lwork));
+  while (r < q && r_abs(A[r * n + r]) > (l2o_real)(q > n ? q : n) * eps * r_abs(A[0]))
+    r++;
+  if (rank)
+    *rank = r;
+  if (info || r == 0)
+    return info == 0 ? L2O_OK : L2O_ERR_LAPACK;
+  /* A' P = Q R:  x = Q (R^-T P'b, 0) over the leading r columns */
+  for (size_t i = 0; i < r; i++)
+    x[i] = b[order[i] - 1];
+  const lapack_int leading = (lapack_int)r;
+  ON_ONE_THREAD(BLAS(trsv)(CblasColMajor, CblasUpper, CblasTrans, CblasNonUnit, leading, A, rows, x, 1);
+                info = LAPACK(ormqr_work)(LAPACK_COL_MAJOR, 'L', 'N', rows, 1, leading, A, rows, tau, x, rows, work, lwork));
+  return info == 0 ? L2O_OK : L2O_ERR_LAPACK;
 }
 
 static void *allocate(size_t count) {
@@ -248,6 +309,17 @@ l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n) 
   ON_ONE_THREAD(info = LAPACKE_dposv_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n));
   free(copy);
   return info > 0 ? L2O_ERR_NUMERIC : from_lapack(info);
+}
+
+void l2o_gemv_double(double *y, const double *A, bool transpose_A, const double *x, size_t m, size_t n) {
+  ON_ONE_THREAD(cblas_dgemv(CblasRowMajor, transpose_A ? CblasTrans : CblasNoTrans, (int)m, (int)n, 1, A, (int)n, x, 1, 0, y, 1));
+}
+
+void l2o_gram_double(double *C, const double *A, size_t m, size_t n) {
+  ON_ONE_THREAD(cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)n, (int)m, 1, A, (int)n, 0, C, (int)n));
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < i; j++)
+      C[i * n + j] = C[j * n + i];
 }
 
 void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k) {

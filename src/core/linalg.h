@@ -15,7 +15,8 @@ void l2o_gemv_t(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t m, siz
 void l2o_gemv_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
 /* y += alpha A' x, A (m, n), y (n) */
 void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_real *x, size_t m, size_t n);
-/* C = A B, (m, n) = (m, k)(k, n); a transposed factor is stored as (k, m) or (n, k) */
+/* C = A B, (m, n) = (m, k)(k, n); a transposed factor is stored as (k, m) or (n, k). Where neither is transposed OpenBLAS calls
+ * malloc(), unchecked, for some small sizes: in a step, transpose one. */
 void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k);
 /* A symmetric (n, n), of which the upper triangle is read and written: y = A x; A += alpha x x'; A += alpha (x y' + y x') */
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n);
@@ -28,6 +29,18 @@ double l2o_norm(const l2o_real *x, size_t n);
 bool l2o_all_finite(const l2o_real *x, size_t n);
 bool l2o_all_finite_double(const double *x, size_t n);
 
+/* For steps: workspace comes from the caller. A (q, n), q <= n, holds q vectors of n entries. */
+
+/* The rows of A become an orthonormal basis of their span, what Gram and Schmidt would make of them in that order: Q' of the QR
+ * decomposition of A' with R's diagonal made positive. work: l2o_orthonormal_rows_work(q) reals. Cost: 4 q^2 (n - q/3). */
+l2o_status l2o_orthonormal_rows(l2o_real *A, l2o_real *work, size_t q, size_t n);
+size_t l2o_orthonormal_rows_work(size_t q);
+/* x (n) = the vector of least norm with A x = b, and the rank of A (may be NULL). Rows that depend on others in this precision, and
+ * their entries of b, are left out: by QR of A' with column pivoting, |R_ii| <= max(q, n) eps |R_11|. A is overwritten.
+ * work: l2o_least_norm_work(q) reals. */
+l2o_status l2o_least_norm(l2o_real *x, size_t *rank, l2o_real *A, const l2o_real *b, l2o_real *work, size_t q, size_t n);
+size_t l2o_least_norm_work(size_t q);
+
 /* The following work in double in both precisions, allocate, and are for building instances, not for steps. */
 
 /* largest eigenvalue of the symmetric A (n, n) */
@@ -38,6 +51,10 @@ l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, s
 l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n);
 /* x = A^{-1} b for symmetric positive definite A (n, n); L2O_ERR_NUMERIC when it is not */
 l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n);
+/* y = A x or A'x, A (m, n) */
+void l2o_gemv_double(double *y, const double *A, bool transpose_A, const double *x, size_t m, size_t n);
+/* C = A'A, A (m, n), both triangles of C (n, n) */
+void l2o_gram_double(double *C, const double *A, size_t m, size_t n);
 /* C = A B, (m, n) = (m, k)(k, n) */
 void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k);
 /* In: A (m, n), m >= n. Out: the factor Q of its QR decomposition with R's diagonal made positive, in A's place. */

@@ -40,6 +40,20 @@ void l2o_twister_skip(l2o_twister *t, uint64_t words) {
   }
 }
 
+void l2o_twister_seed_gsl(l2o_twister *t, uint32_t seed) {
+  l2o_twister_seed(t, seed ? seed : 4357);
+}
+
+void l2o_twister_normal(l2o_twister *t, double *out, size_t n) {
+  for (size_t i = 0; i < n; i += 2) {
+    const double u1 = ((double)l2o_twister_word(t) + 0.5) * 0x1p-32, u2 = ((double)l2o_twister_word(t) + 0.5) * 0x1p-32;
+    const double r = sqrt(-2.0 * log(u1)), angle = 6.283185307179586476925286766559 * u2;
+    out[i] = r * cos(angle);
+    if (i + 1 < n)
+      out[i + 1] = r * sin(angle);
+  }
+}
+
 /* torch's float path: 24 bits a word, then Box-Muller within blocks of 16, entry j with entry j + 8. All of it in float, as torch
  * has it, so that the values are torch's up to the last bit of its vector logarithm and cosine. */
 static void torch_block(double *block, const float *u) {

@@ -32,9 +32,15 @@ static size_t edit_distance(const char *a, const char *b) {
   return above[lb];
 }
 
+/* The least distance that is no slip of the fingers any more. */
+static size_t too_far(const char *name) {
+  const size_t limit = strlen(name) / 3;
+  return (limit ? limit : 1) + 1;
+}
+
 const char *l2o_nearest(const char *name, const char *(*next)(const void *context, size_t i), const void *context) {
   const char *best = NULL, *candidate;
-  size_t limit = strlen(name) / 3, distance = (limit ? limit : 1) + 1;
+  size_t distance = too_far(name);
   for (size_t i = 0; (candidate = next(context, i)) != NULL; i++) {
     size_t d = edit_distance(name, candidate);
     if (d < distance) {
@@ -43,4 +49,25 @@ const char *l2o_nearest(const char *name, const char *(*next)(const void *contex
     }
   }
   return best;
+}
+
+const char *l2o_nearest_word(size_t *length, const char *name, const char *words) {
+  const char *best = NULL;
+  size_t distance = too_far(name);
+  for (;;) {
+    char word[LONGEST + 1] = "";
+    const size_t count = strcspn(words, "|");
+    if (count <= LONGEST) {
+      memcpy(word, words, count);
+      const size_t d = edit_distance(name, word);
+      if (d < distance) {
+        distance = d;
+        best = words;
+        *length = count;
+      }
+    }
+    if (!words[count])
+      return best;
+    words += count + 1;
+  }
 }

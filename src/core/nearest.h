@@ -8,4 +8,7 @@
  * or 1), or NULL. `next(context, i)` is the i-th
  * candidate, NULL behind the last. */
 const char *l2o_nearest(const char *name, const char *(*next)(const void *context, size_t i), const void *context);
+
+/* The word of "a|b|c" nearest to `name` in the same sense: its start and length, or NULL. */
+const char *l2o_nearest_word(size_t *length, const char *name, const char *words);
 #endif

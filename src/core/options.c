@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/options.h"
 #include "core/diag.h"
+#include "core/nearest.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,40 @@ static int choice_index(const char *choices, const char *text) {
   }
 }
 
+/* The index of the word that a number names, or -1. */
+static int choice_number(const l2o_option *option, const char *text) {
+  const size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 9 || text[digits])
+    return -1;
+  const double number = strtod(text, NULL);
+  return option->high > 0 && number >= option->low && number <= option->high ? (int)(number - option->low) : -1;
+}
+
+static l2o_status fail_choice(const l2o_option *option, const char *text, l2o_diag *diag) {
+  enum { MANY_WORDS = 12 }; /* more than a sentence should repeat */
+  size_t count = 1, length = 0;
+  for (const char *c = option->choices; *c; c++)
+    count += *c == '|';
+  char numbers[60] = "";
+  if (option->high > 0)
+    snprintf(numbers, sizeof numbers, " or a number from %.0f to %.0f", option->low, option->high);
+  if (count <= MANY_WORDS)
+    return l2o_fail(diag, L2O_ERR_ARG, "%s = %s: expected one of %s%s", option->name, text, option->choices, numbers);
+  const char *near = l2o_nearest_word(&length, text, option->choices), *last = strrchr(option->choices, '|') + 1;
+  if (near)
+    return l2o_fail(diag, L2O_ERR_ARG, "%s = %.60s: there is no such word; did you mean '%.*s'?", option->name, text, (int)length,
+                    near);
+  return l2o_fail(diag, L2O_ERR_ARG, "%s = %.60s: expected one of the %zu words from %.*s to %s%s", option->name, text, count,
+                  (int)strcspn(option->choices, "|"), option->choices, last, numbers);
+}
+
 l2o_status l2o_option_parse(const l2o_option *option, double *value, const char *text, l2o_diag *diag) {
   if (option->type == L2O_OPTION_CHOICE) {
     int index = choice_index(option->choices, text);
     if (index < 0)
-      return l2o_fail(diag, L2O_ERR_ARG, "%s = %s: expected one of %s", option->name, text, option->choices);
+      index = choice_number(option, text);
+    if (index < 0)
+      return fail_choice(option, text, diag);
     *value = index;
     return L2O_OK;
   }

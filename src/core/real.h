@@ -58,4 +58,16 @@ static inline l2o_real r_exp_minus_abs(l2o_real x) {
   return p * power;
 #endif
 }
+
+/* exp(-|x|), 0 where that is below 2^-94 (float) or 2^-400: its share of a number of rows (float) or its square (double) would be a
+ * denormal number, on which arithmetic is many times slower. */
+static inline l2o_real r_decay(l2o_real x) {
+#ifdef L2O_SINGLE
+  const l2o_real least = 0x1p-94f;
+#else
+  const l2o_real least = 0x1p-400;
+#endif
+  const l2o_real e = r_exp_minus_abs(x);
+  return e < least ? 0 : e;
+}
 #endif
