@@ -53,8 +53,10 @@ L2O_API l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *
  *  @return L2O_ERR_NOTSUP for a family that takes no data; the reader's status if the file cannot be read. */
 L2O_API l2o_status l2o_family_new_data(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
 /** The instances of a safetensors file: instance i is row i modulo the number of rows, whatever the seed.
- *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n], `fstar` [B].
- *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`. */
+ *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n] or [B,n,1], `fstar` [B].
+ *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`.
+ *  least-squares: `A` [B,m,n] or [m,n], `b` [B,m], optional `ridge` [B] or one for all (absent: 0), `x0`, `fstar`.
+ *  lasso: as qp, and the weight of |x|_1 in `rho` [B] or one for all (absent: 0.1). */
 L2O_API l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
 /** Writes instances 0..count-1 of (seed, purpose) to a file that l2o_family_open() reads back bit for bit. */
 L2O_API l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
@@ -74,6 +76,17 @@ L2O_API l2o_status l2o_qp_new(l2o_problem *out, const l2o_real *W, const l2o_rea
 /** The problem f(x) = 1/2 x'A x - b'x, A (n, n) symmetric positive definite (both triangles stored); otherwise as l2o_qp_new(). */
 L2O_API l2o_status l2o_quadratic_new(l2o_problem *out, const l2o_real *A, const l2o_real *b, const l2o_real *x0, double lipschitz,
                                      size_t n, l2o_diag *diag);
+
+/** The problem f(x) = 1/2 |A x - b|^2 + ridge/2 |x|^2, the mean of m summands m/2 (a_i'x - b_i)^2 + ridge/2 |x|^2.
+ *  @param ridge  0 or more.  @param lipschitz  |A|_2^2, without the ridge, or 0.  Otherwise as l2o_qp_new(). */
+L2O_API l2o_status l2o_least_squares_new(l2o_problem *out, const l2o_real *A, const l2o_real *b, const l2o_real *x0, double ridge,
+                                         double lipschitz, size_t m, size_t n, l2o_diag *diag);
+/** The composite problem F(x) = 1/2 |A x - y|^2 + l1 |x|_1. Its minimum is computed in double, by coordinate descent and exact
+ * solves on the support, and is answered only where the conditions of a minimum hold to 1e-12; L2O_ERR_NOTSUP otherwise, and for n
+ * > 20000.
+ *  @param l1  more than 0.  Otherwise as l2o_qp_new(). */
+L2O_API l2o_status l2o_lasso_new(l2o_problem *out, const l2o_real *A, const l2o_real *y, const l2o_real *x0, double l1,
+                                 double lipschitz, size_t m, size_t n, l2o_diag *diag);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,8 @@
 #define l2o_iterate_gradient_at l2of_iterate_gradient_at
 #define l2o_iterate_moved l2of_iterate_moved
 #define l2o_iterate_value_at l2of_iterate_value_at
+#define l2o_lasso_new l2of_lasso_new
+#define l2o_least_squares_new l2of_least_squares_new
 #define l2o_minimize l2of_minimize
 #define l2o_model_clone l2of_model_clone
 #define l2o_model_free l2of_model_free

@@ -61,7 +61,7 @@ L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_re
 /** What a rule needs of a problem, and what it promises. */
 enum {
   L2O_NEEDS_GRADIENT = 1u, /**< the problem must have a gradient */
-  L2O_NEEDS_STEP = 2u,     /**< option `step`, or a Lipschitz constant to take step_scale / L from */
+  L2O_NEEDS_STEP = 2u,     /**< option `step`, or a Lipschitz constant to take step_scale / L from; see finds_step */
   L2O_NEEDS_MODEL = 4u,    /**< a learned rule */
   L2O_MONOTONE = 8u,       /**< on a smooth convex problem with step <= 1/L the objective never rises */
   L2O_NEEDS_HESSIAN = 16u, /**< the problem must have Hessian-vector products */
@@ -71,8 +71,8 @@ enum {
   /** The rule keeps to the set of a constrained problem (l2o_problem_project(), or the prox). Every other rule refuses such a
    *  problem. */
   L2O_TAKES_PROJECTION = 64u,
-  /** With its default options the rule reaches a stationary point from any start, or what the precision can tell from one, where the
-   *  function is smooth and bounded below: it searches along its directions. */
+  /** With its default options the rule reaches a stationary point from any start, or what the precision can tell from one, where
+   * the function is smooth and bounded below: it searches along its directions. */
   L2O_GLOBAL = 128u
 };
 
@@ -87,6 +87,9 @@ typedef struct l2o_solver {
   size_t (*scratch_len)(const l2o_iterate *it); /**< reals of scratch; NULL: none */
   /** May the rule run with these options on this problem (it->problem, options, n are set)? A sentence if not. NULL: yes. */
   l2o_status (*check)(const l2o_iterate *it, l2o_diag *diag);
+  /** Does the rule do without a step size with these options? Then it->step is 0 where neither option nor Lipschitz constant gives
+   * one. NULL: as L2O_NEEDS_STEP says. */
+  bool (*finds_step)(const l2o_iterate *it);
   /** Sets the state for a start at it->x; NULL: zeroes. */
   l2o_status (*init)(l2o_iterate *it);
   /** x_k -> x_{k+1}. Learned rules record what `step_vjp` needs in `tape` unless it is NULL. Never allocates. A rule that cannot go

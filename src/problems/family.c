@@ -7,7 +7,17 @@
 #include <string.h>
 
 /* Every kind of family: a new one adds its line here. */
-static const l2o_family_type *const types[] = {&l2o_family_type_qp, &l2o_family_type_quadratic, NULL};
+static const l2o_family_type *const types[] = {&l2o_family_type_geman_mcclure,
+                                               &l2o_family_type_lasso,
+                                               &l2o_family_type_least_squares,
+                                               &l2o_family_type_log_sum_exp,
+                                               &l2o_family_type_logistic,
+                                               &l2o_family_type_more_garbow_hillstrom,
+                                               &l2o_family_type_qp,
+                                               &l2o_family_type_quadratic,
+                                               &l2o_family_type_rosenbrock,
+                                               &l2o_family_type_softmax,
+                                               NULL};
 
 const l2o_family_type *const *l2o_family_types(void) {
   return types;
@@ -23,8 +33,11 @@ const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *diag) {
     if (strcmp(types[i]->name, name) == 0)
       return types[i];
   const char *near = l2o_nearest(name, type_name, NULL);
-  l2o_fail(diag, L2O_ERR_ARG, "there is no family '%.60s'%s%s%s", name, near ? "; did you mean '" : "; known: qp, quadratic",
-           near ? near : "", near ? "'?" : "");
+  char known[256] = "";
+  for (size_t i = 0, used = 0; types[i] && used < sizeof known; i++)
+    used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", types[i]->name);
+  l2o_fail(diag, L2O_ERR_ARG, "there is no family '%.60s'%s%s%s", name,
+           near ? "; did you mean '" : "; known: ", near ? near : known, near ? "'?" : "");
   return NULL;
 }
 

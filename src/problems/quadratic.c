@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* f(x) = 1/2 x'A x - b'x, A (n, n) symmetric positive definite. Sampling: A = Q diag(lambda) Q' with Q uniform on the orthogonal
- * group (QR of a Gaussian matrix), lambda from 1/condition to 1; b = A x*, x* ~ N(0, I); start at 0. */
-#include "core/arena.h"
+ * group (QR of a Gaussian matrix), lambda from 1/condition to 1; b = A x*, x* ~ N(0, I); start at 0. On the axes A = diag(lambda),
+ * and x* is the first that is drawn. */
 #include "core/diag.h"
 #include "core/linalg.h"
-#include "problems/families.h"
+#include "problems/instance.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-typedef struct quadratic {
-  const l2o_real *A, *b, *x0;
-  double lipschitz; /* largest eigenvalue */
-  double minimum;   /* not-a-number: to be computed when asked for */
-} quadratic;
 
 static size_t work_len(const l2o_problem *p) {
   return p->n;
@@ -21,34 +14,37 @@ static size_t work_len(const l2o_problem *p) {
 
 /* u = A x; f = 1/2 x'u - b'x */
 static l2o_status value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
-  const quadratic *d = p->data;
-  l2o_gemv(work, d->A, x, p->n, p->n);
-  *f = 0.5 * l2o_dot(x, work, p->n) - l2o_dot(d->b, x, p->n);
+  const l2o_instance *d = p->data;
+  l2o_gemv(work, d->matrix, x, p->n, p->n);
+  *f = 0.5 * l2o_dot(x, work, p->n) - l2o_dot(d->vector, x, p->n);
   return L2O_OK;
 }
 
 static l2o_status gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  const quadratic *d = p->data;
+  const l2o_instance *d = p->data;
   l2o_status status = value(p, f, x, work);
   for (size_t i = 0; i < p->n; i++)
-    g[i] = work[i] - d->b[i]; /* g = A x - b */
+    g[i] = work[i] - d->vector[i]; /* g = A x - b */
   return status;
 }
 
 static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
-  const quadratic *d = p->data;
+  const l2o_instance *d = p->data;
   (void)x, (void)work;
-  l2o_gemv(hv, d->A, v, p->n, p->n);
+  l2o_gemv(hv, d->matrix, v, p->n, p->n);
   return L2O_OK;
 }
 
-static l2o_status lipschitz(const l2o_problem *p, double *constant) {
-  *constant = ((const quadratic *)p->data)->lipschitz;
+static l2o_status hessian_trace(const l2o_problem *p, double *trace) {
+  const l2o_instance *d = p->data;
+  *trace = 0;
+  for (size_t i = 0; i < p->n; i++)
+    *trace += (double)d->matrix[i * p->n + i];
   return L2O_OK;
 }
 
 static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) {
-  const quadratic *d = p->data;
+  const l2o_instance *d = p->data;
   size_t n = p->n;
   if (!xstar && !isnan(d->minimum)) {
     *fstar = d->minimum;
@@ -59,9 +55,9 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
     return L2O_ERR_NOMEM;
   double *A = block, *b = A + n * n, *x = b + n;
   for (size_t i = 0; i < n * n; i++)
-    A[i] = (double)d->A[i];
+    A[i] = (double)d->matrix[i];
   for (size_t i = 0; i < n; i++)
-    b[i] = (double)d->b[i];
+    b[i] = (double)d->vector[i];
   l2o_status status = l2o_solve_spd(x, A, b, n);
   if (!status) {
     double sum = 0; /* f* = -1/2 b'x* */
@@ -75,19 +71,6 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
   return status;
 }
 
-static l2o_status start(const l2o_problem *p, l2o_real *x0) {
-  const quadratic *d = p->data;
-  if (d->x0)
-    memcpy(x0, d->x0, p->n * sizeof *x0);
-  else
-    memset(x0, 0, p->n * sizeof *x0);
-  return L2O_OK;
-}
-
-static void release(l2o_problem *p) {
-  free((void *)(uintptr_t)p->data);
-}
-
 static const l2o_problem_ops ops = {
     .struct_size = sizeof ops,
     .name = "quadratic",
@@ -95,64 +78,53 @@ static const l2o_problem_ops ops = {
     .value = value,
     .gradient = gradient,
     .hessian_vector = hessian_vector,
-    .lipschitz = lipschitz,
+    .lipschitz = l2o_instance_lipschitz,
     .minimum = minimum,
-    .start = start,
-    .free = release,
+    .start = l2o_instance_start,
+    .free = l2o_instance_free,
+    .hessian_trace = hessian_trace,
 };
 
-static l2o_status largest(double *constant, const l2o_real *A, size_t n) {
-  double *copy = malloc(n * n * sizeof *copy);
+static l2o_status largest(double *constant, const l2o_real *A, size_t rows, size_t n) {
+  double *copy = malloc(rows * n * sizeof *copy);
   if (!copy)
     return L2O_ERR_NOMEM;
-  for (size_t i = 0; i < n * n; i++)
+  for (size_t i = 0; i < rows * n; i++)
     copy[i] = (double)A[i];
   l2o_status status = l2o_largest_eigenvalue(constant, copy, n);
   free(copy);
   return status;
 }
 
+static const l2o_instance_kind kind = {
+    .name = "quadratic", .matrix = "A", .vector = "b", .square = true, .constant = largest, .ops = &ops};
+
 l2o_status l2o_quadratic_new(l2o_problem *out, const l2o_real *A, const l2o_real *b, const l2o_real *x0, double constant, size_t n,
                              l2o_diag *diag) {
-  *out = (l2o_problem){0};
-  if (n == 0 || !l2o_fits_blas(n, n))
-    return l2o_fail(diag, L2O_ERR_SHAPE, "quadratic: size n = %zu is 0 or too large", n);
-  if (!l2o_all_finite(A, n * n) || !l2o_all_finite(b, n) || (x0 && !l2o_all_finite(x0, n)))
-    return l2o_fail(diag, L2O_ERR_NUMERIC, "quadratic: A, b or x0 holds a value that is not finite");
-  if (!(constant >= 0) || !isfinite(constant))
-    return l2o_fail(diag, L2O_ERR_ARG, "quadratic: the Lipschitz constant must be positive, or 0 to have it computed");
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < i; j++)
-      if (A[i * n + j] != A[j * n + i])
-        return l2o_fail(diag, L2O_ERR_ARG, "quadratic: A is not symmetric at (%zu, %zu)", i, j);
-  if (constant == 0) {
-    l2o_status status = largest(&constant, A, n);
-    if (status)
-      return l2o_fail(diag, status, "quadratic: the largest eigenvalue of A could not be computed: %s", l2o_strerror(status));
-  }
-  if (!(constant > 0))
-    return l2o_fail(diag, L2O_ERR_NUMERIC, "quadratic: A is not positive definite");
-  quadratic *d = malloc(sizeof *d);
-  if (!d)
-    return l2o_fail(diag, L2O_ERR_NOMEM, "quadratic: out of memory");
-  *d = (quadratic){.A = A, .b = b, .x0 = x0, .lipschitz = constant, .minimum = NAN};
-  *out = (l2o_problem){.ops = &ops, .data = d, .n = n};
-  return L2O_OK;
+  const l2o_instance arrays = {.matrix = A, .vector = b, .start = x0, .lipschitz = constant, .minimum = (double)NAN, .rows = n};
+  return l2o_instance_new(out, &kind, &arrays, n, diag);
 }
 
 typedef struct quadratic_family {
   l2o_family base; /* first: the family handle points here */
   double condition;
   int spectrum;
-  l2o_instance_set set;
+  bool axes, ones, solved_by_zero;
 } quadratic_family;
 
-enum { LOG, LINEAR, CLUSTERED };
+enum { LOG, LINEAR, CLUSTERED, HARMONIC };
+enum { RANDOM, AXES };
+enum { START_ZERO, START_ONES };
+enum { NORMAL, ZERO };
 static const l2o_option options[] = {
     {"n", L2O_OPTION_INT, 32, 1, 20000, NULL, "unknowns"},
     {"condition", L2O_OPTION_REAL, 100, 1, 1e15, NULL, "condition number of A"},
-    {"spectrum", L2O_OPTION_CHOICE, LOG, 0, 0, "log|linear|clustered",
-     "eigenvalues: spaced evenly in the logarithm, spaced evenly, or half of them near each end"},
+    {"spectrum", L2O_OPTION_CHOICE, LOG, 0, 0, "log|linear|clustered|harmonic",
+     "eigenvalues: spaced evenly in the logarithm, spaced evenly, half of them near each end, or max(1/condition, 1/i)"},
+    {"basis", L2O_OPTION_CHOICE, RANDOM, 0, 0, "random|axes",
+     "eigenvectors: random, or the axes in ascending order (A is diagonal)"},
+    {"start", L2O_OPTION_CHOICE, START_ZERO, 0, 0, "zero|ones", "customary start"},
+    {"solution", L2O_OPTION_CHOICE, NORMAL, 0, 0, "normal|zero", "x*: N(0, I), or zero (b is zero then)"},
     {0},
 };
 
@@ -165,42 +137,24 @@ static double eigenvalue(const quadratic_family *f, size_t i) {
     return low + (1 - low) * t;
   case CLUSTERED: /* two clusters, each 10 % wide, that keep the two ends exactly */
     return t < 0.5 ? low * (1 + 0.2 * t) : 1 - 0.2 * (1 - t) * (1 - low);
+  case HARMONIC:
+    return fmax(low, 1 / (double)(n - i));
   default:
     return pow(low, 1 - t);
   }
 }
 
-typedef struct parts {
-  quadratic *d;
-  l2o_real *A, *b;
-} parts;
-
-static void layout(parts *o, l2o_arena *arena, size_t n) {
-  L2O_TAKE(arena, o->d, 1);
-  L2O_TAKE(arena, o->A, n * n);
-  L2O_TAKE(arena, o->b, n);
-}
-
-static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
-  const quadratic_family *f = (const quadratic_family *)family;
-  size_t n = family->n;
-  (void)diag;
-  parts o = {0};
-  l2o_arena arena = {0};
-  layout(&o, &arena, n);
-  double *block = malloc((3 * n * n + n) * sizeof *block);
-  if (!block || !l2o_arena_new(&arena)) {
-    free(block);
+/* A = Q' diag(lambda) Q, of which both triangles are written; x* is drawn after Q. Q' is as uniform as Q. */
+static l2o_status draw_rotated(l2o_real *stored, double *x, const quadratic_family *f, l2o_rng *rng) {
+  const size_t n = f->base.n;
+  double *Q = malloc(3 * n * n * sizeof *Q);
+  if (!Q)
     return L2O_ERR_NOMEM;
-  }
-  layout(&o, &arena, n);
-  double *Q = block, *scaled = Q + n * n, *A = scaled + n * n, *x = A + n * n;
-  l2o_rng rng;
-  l2o_rng_seed(&rng, seed, 0, index);
-  l2o_rng_normal(&rng, Q, n * n);
-  l2o_rng_normal(&rng, x, n);
+  double *scaled = Q + n * n, *A = scaled + n * n;
+  l2o_rng_normal(rng, Q, n * n);
+  l2o_rng_normal(rng, x, n);
   l2o_status status = l2o_orthogonalise(Q, n, n);
-  for (size_t i = 0; i < n; i++) /* scaled = diag(lambda) Q, A = Q' scaled; Q' is as uniform as Q */
+  for (size_t i = 0; i < n; i++) /* scaled = diag(lambda) Q */
     for (size_t j = 0; j < n; j++)
       scaled[i * n + j] = eigenvalue(f, i) * Q[i * n + j];
   for (size_t i = 0; i < n; i++) /* transpose Q in place */
@@ -212,97 +166,76 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
   l2o_gemm_double(A, Q, scaled, n, n, n);
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j <= i; j++)
-      o.A[i * n + j] = o.A[j * n + i] = (l2o_real)(0.5 * (A[i * n + j] + A[j * n + i]));
-  double sum = 0; /* b = A x* with A as stored */
-  for (size_t i = 0; i < n; i++) {
-    double b = 0;
-    for (size_t j = 0; j < n; j++)
-      b += (double)o.A[i * n + j] * x[j];
-    o.b[i] = (l2o_real)b;
-    sum += b * x[i];
-  }
-  free(block);
-  if (status) {
-    free(o.d);
-    return status;
-  }
-  /* x* is exact in double only: in single b is rounded, and the minimum has to be computed from it */
-  *o.d = (quadratic){.A = o.A, .b = o.b, .lipschitz = 1, .minimum = sizeof(l2o_real) == sizeof(double) ? -0.5 * sum : (double)NAN};
-  *out = (l2o_problem){.ops = &ops, .data = o.d, .n = n};
-  return L2O_OK;
-}
-
-static l2o_status sample_file(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
-  const l2o_instance_set *s = &((const quadratic_family *)family)->set;
-  size_t row = (size_t)(index % s->count), matrix = s->matrices == 1 ? 0 : row;
-  (void)seed;
-  l2o_status status = l2o_quadratic_new(out, s->matrix + matrix * s->rows * s->columns, s->vector + row * s->rows,
-                                        s->start ? s->start + row * s->columns : NULL, s->lipschitz[matrix], s->columns, diag);
-  if (!status && s->minimum)
-    ((quadratic *)(uintptr_t)out->data)->minimum = s->minimum[row];
+      stored[i * n + j] = stored[j * n + i] = (l2o_real)(0.5 * (A[i * n + j] + A[j * n + i]));
+  free(Q);
   return status;
 }
 
-static void free_family(l2o_family *family) {
-  quadratic_family *f = (quadratic_family *)family;
-  free(f->set.block);
-  free(f);
+static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  const quadratic_family *f = (const quadratic_family *)family;
+  const size_t n = family->n;
+  (void)diag;
+  l2o_real *A, *b, *start;
+  l2o_instance *d = l2o_instance_room(&A, &b, f->ones ? &start : NULL, n, n);
+  double *x = malloc(n * sizeof *x);
+  l2o_status status = d && x ? L2O_OK : L2O_ERR_NOMEM;
+  l2o_rng rng;
+  l2o_rng_seed(&rng, seed, 0, index);
+  if (!status && f->axes) {
+    for (size_t i = 0; i < n; i++) /* the other entries are zero already */
+      A[i * n + i] = (l2o_real)eigenvalue(f, i);
+    l2o_rng_normal(&rng, x, n);
+  } else if (!status) {
+    status = draw_rotated(A, x, f, &rng);
+  }
+  if (status) {
+    free(d);
+    free(x);
+    return status;
+  }
+  double sum = 0; /* b = A x* with A as stored */
+  for (size_t i = 0; i < n && !f->solved_by_zero; i++) {
+    double entry = 0;
+    for (size_t j = 0; j < n; j++)
+      entry += (double)A[i * n + j] * x[j];
+    b[i] = (l2o_real)entry;
+    sum += entry * x[i];
+  }
+  for (size_t i = 0; f->ones && i < n; i++)
+    start[i] = 1;
+  free(x);
+  d->lipschitz = 1;
+  /* f* = -1/2 b'x*, and not -0. Unless x* is zero it is exact in double only: in single b is rounded, and the minimum has to be
+   * computed from it. */
+  if (f->solved_by_zero || sizeof(l2o_real) == sizeof(double))
+    d->minimum = 0 - 0.5 * sum;
+  return l2o_instance_finish(out, &kind, d, n);
 }
 
 static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag) {
   quadratic_family *f = malloc(sizeof *f);
   if (!f)
     return l2o_fail(diag, L2O_ERR_NOMEM, "quadratic: out of memory");
-  *f = (quadratic_family){
-      .base = {.struct_size = sizeof f->base, .name = "quadratic", .n = (size_t)values[0], .sample = sample, .free = free_family},
-      .condition = values[1],
-      .spectrum = (int)values[2]};
+  *f = (quadratic_family){.base = {.struct_size = sizeof f->base,
+                                   .name = "quadratic",
+                                   .n = (size_t)values[0],
+                                   .sample = sample,
+                                   .free = l2o_family_release},
+                          .condition = values[1],
+                          .spectrum = (int)values[2],
+                          .axes = (int)values[3] == AXES,
+                          .ones = (int)values[4] == START_ONES,
+                          .solved_by_zero = (int)values[5] == ZERO};
   *out = &f->base;
   return L2O_OK;
 }
 
 static l2o_status open_file(l2o_family **out, const char *path, l2o_diag *diag) {
-  quadratic_family *f = malloc(sizeof *f);
-  if (!f)
-    return l2o_fail(diag, L2O_ERR_NOMEM, "quadratic: out of memory");
-  *f = (quadratic_family){.base = {.struct_size = sizeof f->base, .name = "quadratic", .sample = sample_file, .free = free_family}};
-  l2o_instance_set *s = &f->set;
-  l2o_status status = l2o_instances_read(s, path, "A", "b", diag);
-  if (!status && s->rows != s->columns)
-    status = l2o_fail(diag, L2O_ERR_SHAPE, "%s: 'A' is %zu x %zu, but must be square", path, s->rows, s->columns);
-  for (size_t i = 0; i < s->matrices && !status; i++) {
-    status = largest(&s->lipschitz[i], s->matrix + i * s->rows * s->columns, s->rows);
-    if (status)
-      l2o_fail(diag, status, "%s: largest eigenvalue of A, instance %zu: %s", path, i, l2o_strerror(status));
-    else if (!(s->lipschitz[i] > 0))
-      status = l2o_fail(diag, L2O_ERR_NUMERIC, "%s: A of instance %zu is not positive definite", path, i);
-  }
-  if (status) {
-    free_family(&f->base);
-    return status;
-  }
-  f->base.n = s->columns;
-  f->base.count = s->count;
-  *out = &f->base;
-  return L2O_OK;
+  return l2o_instances_open(out, &kind, path, diag);
 }
 
 static l2o_status save(const l2o_problem *instances, size_t count, const char *path, l2o_diag *diag) {
-  const l2o_real **pointers = malloc(3 * count * sizeof *pointers);
-  if (!pointers)
-    return L2O_ERR_NOMEM;
-  const l2o_real **A = pointers, **b = A + count, **x0 = b + count;
-  l2o_status status = L2O_OK;
-  for (size_t i = 0; i < count; i++) {
-    const quadratic *d = instances[i].data;
-    A[i] = d->A, b[i] = d->b, x0[i] = d->x0;
-    if (instances[i].n != instances[0].n || !x0[i] != !x0[0])
-      status = l2o_fail(diag, L2O_ERR_SHAPE, "%s: instance %zu has other sizes than instance 0", path, i);
-  }
-  if (!status)
-    status = l2o_instances_write(path, "A", "b", A, b, x0, count, instances[0].n, instances[0].n, diag);
-  free(pointers);
-  return status;
+  return l2o_instances_save(&kind, instances, count, path, diag);
 }
 
 const l2o_family_type l2o_family_type_quadratic = {

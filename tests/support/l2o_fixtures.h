@@ -157,7 +157,7 @@ typedef enum l2o_spoil { SPOIL_FAIL, SPOIL_NAN, SPOIL_INFINITE, SPOIL_GRADIENT }
 typedef struct watcher {
   l2o_problem problem; /* hand this to the library */
   const l2o_problem *inner;
-  size_t values, gradients, from;
+  size_t values, gradients, products, from;
   l2o_spoil spoil;
 } watcher;
 
@@ -190,18 +190,36 @@ static inline l2o_status watched_gradient(const l2o_problem *p, double *f, l2o_r
   l2o_status status = l2o_problem_gradient(w->inner, f, g, x, work);
   return status ? status : spoil(w, f, g);
 }
+static inline l2o_status watched_product(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  watcher *w = (watcher *)(uintptr_t)p->data;
+  w->products++;
+  return l2o_problem_hessian_vector(w->inner, hv, x, v, work);
+}
 static inline l2o_status watched_lipschitz(const l2o_problem *p, double *constant) {
   return l2o_problem_lipschitz(((const watcher *)p->data)->inner, constant);
+}
+static inline l2o_status watched_trace(const l2o_problem *p, double *trace) {
+  return l2o_problem_hessian_trace(((const watcher *)p->data)->inner, trace);
 }
 static const l2o_problem_ops watched_ops = {.struct_size = sizeof watched_ops,
                                             .name = "watched",
                                             .work_len = watched_work,
                                             .value = watched_value,
                                             .gradient = watched_gradient,
-                                            .lipschitz = watched_lipschitz};
+                                            .lipschitz = watched_lipschitz,
+                                            .hessian_trace = watched_trace};
+static const l2o_problem_ops watched_with_products = {.struct_size = sizeof watched_with_products,
+                                                      .name = "watched",
+                                                      .work_len = watched_work,
+                                                      .value = watched_value,
+                                                      .gradient = watched_gradient,
+                                                      .hessian_vector = watched_product,
+                                                      .lipschitz = watched_lipschitz,
+                                                      .hessian_trace = watched_trace};
 
 static inline void watch(watcher *w, const l2o_problem *inner) {
-  *w = (watcher){.problem = {.ops = &watched_ops, .data = w, .n = inner->n}, .inner = inner};
+  const l2o_problem_ops *ops = l2o_problem_has_hessian_vector(inner) ? &watched_with_products : &watched_ops;
+  *w = (watcher){.problem = {.ops = ops, .data = w, .n = inner->n}, .inner = inner};
 }
 
 /* ---- a folder for each test: setup and teardown of cmocka ---- */

@@ -188,7 +188,25 @@ static void derivatives_of_all_families_are_right(void **state) {
                                       "quadratic",
                                       "quadratic:n=1",
                                       "quadratic:n=7,condition=1e4,spectrum=linear",
-                                      "quadratic:n=7,spectrum=clustered"};
+                                      "quadratic:n=7,spectrum=clustered",
+                                      "quadratic:n=7,spectrum=harmonic,basis=axes,start=ones,solution=zero",
+                                      "least-squares",
+                                      "least-squares:n=5,m=9,ridge=0.4,condition=100,scaled=false",
+                                      "least-squares:n=6,m=3,sampler=mt19937",
+                                      "lasso:n=12,m=8",
+                                      "lasso:n=7,m=9,l1=0.6,start=zero",
+                                      "more-garbow-hillstrom:function=wood",
+                                      "rosenbrock:n=6",
+                                      "rosenbrock:n=8,start=uneven",
+                                      "geman-mcclure:n=6",
+                                      "log-sum-exp:n=6,m=9,mu=0.5",
+                                      "log-sum-exp:n=5,m=20,sampler=mt19937",
+                                      "logistic:n=6,m=30",
+                                      "logistic:n=6,m=30,l1=0.2,bias=true",
+                                      "logistic:recipe=go,n=8,m=30,scale=standard",
+                                      "logistic:recipe=zo,n=7,m=40",
+                                      "softmax:n=4,m=30",
+                                      "softmax:n=3,m=20,classes=5,l2=0.3,scale=unit,bias=true"};
   for (const l2o_family_type *const *type = l2o_family_types(); *type; type++) {
     bool mentioned = false;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
