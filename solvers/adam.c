@@ -11,6 +11,7 @@ static const l2o_option options[] = {
     {"beta1", L2O_OPTION_REAL, 0.9, 0, 0.9999999, NULL, "decay of the mean of the gradient"},
     {"beta2", L2O_OPTION_REAL, 0.999, 0, 0.9999999, NULL, "decay of the mean of its square"},
     {"epsilon", L2O_OPTION_REAL, 1e-8, 0, 1, NULL, "added to the denominator"},
+    L2O_BATCH_OPTION,
     {0},
 };
 

@@ -4,7 +4,24 @@
 #include <string.h>
 
 /* Every solver: a new one adds its line here and to solvers.h. */
-static const l2o_solver *const list[] = {&l2o_gd, &l2o_nesterov, &l2o_adam, &l2o_math_l2o_gd, &l2o_math_l2o_nesterov, NULL};
+static const l2o_solver *const list[] = {&l2o_gd,
+                                         &l2o_momentum,
+                                         &l2o_nesterov,
+                                         &l2o_adam,
+                                         &l2o_adam_hd,
+                                         &l2o_rmsprop,
+                                         &l2o_ista,
+                                         &l2o_fista,
+                                         &l2o_projected_gradient,
+                                         &l2o_bfgs,
+                                         &l2o_lbfgs,
+                                         &l2o_bfgs_hd,
+                                         &l2o_newton,
+                                         &l2o_zo_avg,
+                                         &l2o_zo_align,
+                                         &l2o_math_l2o_gd,
+                                         &l2o_math_l2o_nesterov,
+                                         NULL};
 
 const l2o_solver *const *l2o_solver_list(void) {
   return list;

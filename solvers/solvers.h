@@ -6,7 +6,19 @@
 
 extern const l2o_solver l2o_gd;
 extern const l2o_solver l2o_nesterov;
+extern const l2o_solver l2o_momentum;
 extern const l2o_solver l2o_adam;
+extern const l2o_solver l2o_adam_hd;
+extern const l2o_solver l2o_rmsprop;
+extern const l2o_solver l2o_ista;
+extern const l2o_solver l2o_fista;
+extern const l2o_solver l2o_projected_gradient;
+extern const l2o_solver l2o_bfgs;
+extern const l2o_solver l2o_lbfgs;
+extern const l2o_solver l2o_bfgs_hd;
+extern const l2o_solver l2o_newton;
+extern const l2o_solver l2o_zo_avg;
+extern const l2o_solver l2o_zo_align;
 extern const l2o_solver l2o_math_l2o_gd;
 extern const l2o_solver l2o_math_l2o_nesterov;
 
@@ -25,4 +37,16 @@ extern const l2o_solver l2o_math_l2o_nesterov;
   {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "step size; 0: step_scale / L of the problem"}, {                                    \
     "step_scale", L2O_OPTION_REAL, 0.9999, 1e-12, 1e6, NULL, "step size times L, where step is 0"                                  \
   }
+
+/* The option that makes the driver draw minibatches. */
+#define L2O_BATCH_OPTION                                                                                                           \
+  { "batch", L2O_OPTION_INT, 0, 0, 1e9, NULL, "summands drawn for each step; 0: the whole sum" }
+
+/* When an accelerated rule drops its momentum. */
+enum { L2O_RESTART_NONE, L2O_RESTART_GRADIENT, L2O_RESTART_FUNCTION };
+#define L2O_RESTART_OPTION                                                                                                         \
+  { "restart", L2O_OPTION_CHOICE, L2O_RESTART_NONE, 0, 0, "none|gradient|function", "drop the momentum when it points uphill" }
+
+/* Reals of a rule's state that a `type` takes; it goes in and out by memcpy(). */
+#define L2O_REALS_OF(type) ((sizeof(type) + sizeof(l2o_real) - 1) / sizeof(l2o_real))
 #endif

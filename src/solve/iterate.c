@@ -62,11 +62,14 @@ void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian,
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag) {
   int step = l2o_solver_option(solver, "step"), scale = l2o_solver_option(solver, "step_scale");
   it->step = step >= 0 ? it->options[step] : 0;
-  if (!(solver->needs & L2O_NEEDS_STEP) || it->step > 0)
+  const bool wanted = solver->finds_step || (solver->needs & L2O_NEEDS_STEP);
+  if (!wanted || it->step > 0)
     return L2O_OK;
   double constant;
   l2o_status status = l2o_problem_lipschitz(it->problem, &constant);
   const char *name = l2o_problem_name(it->problem);
+  if (status == L2O_ERR_NOTSUP && solver->finds_step && solver->finds_step(it))
+    return L2O_OK;
   if (status == L2O_ERR_NOTSUP)
     return l2o_fail(diag, status, "%s needs a step size; problem '%s' has no Lipschitz constant to take it from; give %s:step=...",
                     solver->name, name, solver->name);

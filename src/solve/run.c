@@ -135,7 +135,6 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
     return status;
   if (!l2o_all_finite(it->x, it->n))
     return L2O_ERR_NUMERIC;
-  memcpy(run->previous, it->x, it->n * sizeof *it->x);
   l2o_rng_seed(&run->rng, run->settings.seed, 0, run->instance);
   const uint64_t high = l2o_rng_word(&run->rng);
   it->seed = run->other.seed = high << 32 | l2o_rng_word(&run->rng);
@@ -144,7 +143,8 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
     status = l2o_iterate_init(&run->other, run->classical);
   }
   if (!status)
-    status = l2o_iterate_init(it, run->solver);
+    status = l2o_iterate_init(it, run->solver); /* which may move x into a set */
+  memcpy(run->previous, it->x, it->n * sizeof *it->x);
   run->started = status == L2O_OK;
   return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One matrix for every solver of the registry: a new rule is tested without being mentioned here. Learned rules come with a fresh
- * model, with random weights, and with random weights under each guard. */
+/* One matrix for every solver of the registry: a new rule is tested without being mentioned here, with its defaults and with every
+ * word of every option that is a choice. Learned rules come with a fresh model, with random weights, and with random weights under
+ * each guard. */
 #include "l2o_fixtures.h"
 
 #include "counting_malloc.h"
@@ -10,18 +11,22 @@
 typedef struct variant {
   const l2o_solver *solver;
   l2o_model *model;
-  char label[64], options[64];
+  char label[96], options[64];
   bool tame; /* classical, untrained or guarded: goes where the classical rule goes */
 } variant;
 
-enum { VARIANTS = 64 };
+enum { VARIANTS = 200 };
 static variant variants[VARIANTS];
 static size_t variant_count;
 
-static void add_variant(const l2o_solver *solver, const char *guard, bool random) {
+static variant *add_variant(const l2o_solver *solver, bool random, const char *key, const char *word, size_t length) {
   assert_true(variant_count < VARIANTS);
   variant *v = &variants[variant_count++];
-  *v = (variant){.solver = solver, .tame = !random || *guard};
+  const bool guarded = strcmp(key, "guard") == 0;
+  char chosen[sizeof v->options] = "";
+  if (*key)
+    snprintf(chosen, sizeof chosen, "%s=%.*s", key, (int)length, word);
+  *v = (variant){.solver = solver, .tame = !random || guarded};
   if (solver->needs & L2O_NEEDS_MODEL) {
     char spec[96];
     snprintf(spec, sizeof spec, "%s:hidden=32", solver->model_kind);
@@ -29,21 +34,39 @@ static void add_variant(const l2o_solver *solver, const char *guard, bool random
     if (random)
       randomise(v->model, 2, 0.6);
   }
-  if (*guard)
-    snprintf(v->options, sizeof v->options, "guard=%s", guard);
-  snprintf(v->label, sizeof v->label, "%s%s%s", solver->name, random ? " random " : "", guard);
+  memcpy(v->options, chosen, sizeof chosen);
+  snprintf(v->label, sizeof v->label, "%s%s%s%s", solver->name, random ? " random" : "", *key ? ":" : "", chosen);
+  return v;
+}
+
+/* A variant for each word of each choice but its default. */
+static void add_choices(const l2o_solver *solver) {
+  for (const l2o_option *o = solver->options; o && o->name; o++) {
+    if (o->type != L2O_OPTION_CHOICE || strcmp(o->name, "guard") == 0)
+      continue;
+    const char *word = o->choices;
+    for (int index = 0;; index++) {
+      const size_t length = strcspn(word, "|");
+      if (index != (int)o->initial)
+        add_variant(solver, false, o->name, word, length);
+      if (!word[length])
+        break;
+      word += length + 1;
+    }
+  }
 }
 
 static int make_variants(void **state) {
   (void)state;
   for (const l2o_solver *const *s = l2o_solver_list(); *s; s++) {
-    add_variant(*s, "", false);
+    add_variant(*s, false, "", "", 0);
+    add_choices(*s);
     if (!((*s)->needs & L2O_NEEDS_MODEL))
       continue;
-    add_variant(*s, "", true);
-    add_variant(*s, "shadow", true);
-    if (!solver_named((*s)->classical)->state_len)
-      add_variant(*s, "descent", true);
+    add_variant(*s, true, "", "", 0);
+    add_variant(*s, true, "guard", "shadow", 6);
+    if (strcmp((*s)->classical, "gd") == 0) /* the one without memory */
+      add_variant(*s, true, "guard", "descent", 7);
   }
   return 0;
 }
@@ -64,11 +87,37 @@ static bool has_option(const l2o_solver *solver, const char *name) {
   return false;
 }
 
+/* Rules that draw random numbers: those that see values only. */
+static bool draws(const variant *v) {
+  return !(v->solver->needs & (L2O_NEEDS_GRADIENT | L2O_NEEDS_MODEL));
+}
+
 /* The variant's options and `more`, in a buffer that the next call overwrites. */
 static const char *options_of(const variant *v, const char *more) {
   static char text[160];
   snprintf(text, sizeof text, "%s%s%s", v->options, *v->options && *more ? "," : "", more);
   return text;
+}
+
+/* Does the variant run on the problem? Where not, a sentence says so. */
+static bool runs_on(const variant *v, const l2o_problem *p, const char *more) {
+  l2o_settings s = l2o_settings_default();
+  l2o_run *steps = NULL;
+  l2o_diag diag = {""};
+  s.options = options_of(v, more);
+  l2o_status status = l2o_run_new(&steps, v->solver, v->model, p, &s, &diag);
+  l2o_run_free(steps);
+  if (status) {
+    assert_names(&diag, v->solver->name);
+    if (status != L2O_ERR_NOTSUP && status != L2O_ERR_ARG)
+      fail_msg("%s: %s", v->label, diag.text);
+  }
+  return !status;
+}
+
+/* A step of the caller's where the problem says nothing about one. */
+static const char *step_for(const variant *v, const char *step) {
+  return v->solver->needs & L2O_NEEDS_STEP ? step : "";
 }
 
 static l2o_result run(const variant *v, const l2o_problem *p, l2o_real *x, const l2o_settings *settings) {
@@ -93,64 +142,142 @@ static l2o_settings iterations(size_t count) {
 /* ---- the problems ---- */
 
 enum { N = 8 };
-static const char *const CONVEX[] = {"qp:n=8,m=5", "qp:n=8,m=12", "quadratic:n=8,condition=20",
-                                     "quadratic:n=8,condition=20,spectrum=linear", "quadratic:n=8,condition=20,spectrum=clustered"};
+static const char *const CONVEX[] = {"qp:n=8,m=5",
+                                     "qp:n=8,m=12",
+                                     "quadratic:n=8,condition=20",
+                                     "quadratic:n=8,condition=20,spectrum=linear",
+                                     "quadratic:n=8,condition=20,spectrum=clustered",
+                                     "least-squares:n=8,m=16,ridge=0.1",
+                                     "logistic:n=8,m=40,l2=0.1",
+                                     "log-sum-exp:n=8,m=30,mu=0.1"};
 enum { CONVEX_COUNT = sizeof CONVEX / sizeof *CONVEX };
+static const char *const COMPOSITE[] = {"lasso:n=8,m=12,sparsity=3,l1=0.1", "logistic:n=8,m=40,l2=0.1,l1=0.02"};
+enum { COMPOSITE_COUNT = sizeof COMPOSITE / sizeof *COMPOSITE };
 
-/* H x - b with the matrix H = (H e_1, ..., H e_n) and b = -grad f(0), in plain sums: what must vanish at the minimum. */
+/* What must vanish at the minimum, from the gradient alone. Composite problems have h = l1 |x|_1 here: where x_i = 0 the gradient
+ * may be anything up to l1, elsewhere it must be -l1 sign x_i. */
 static double optimality(const l2o_problem *p, const l2o_real *x) {
-  l2o_real column[N], zero[N] = {0}, b[N], *work = malloc((l2o_problem_hessian_work_len(p) + 1) * sizeof *work);
-  double residual[N], norm = 0;
-  gradient_at(p, b, zero);
-  for (size_t i = 0; i < N; i++)
-    residual[i] = (double)b[i];
-  for (size_t j = 0; j < N; j++) {
-    l2o_real unit[N] = {0};
-    unit[j] = 1;
-    assert_status(l2o_problem_hessian_vector(p, column, zero, unit, work), L2O_OK, NULL);
-    for (size_t i = 0; i < N; i++)
-      residual[i] += (double)column[i] * (double)x[j];
+  l2o_real g[N], unit[N] = {1};
+  double l1 = 0, square = 0;
+  gradient_at(p, g, x);
+  assert_status(l2o_problem_nonsmooth(p, &l1, NULL, unit), L2O_OK, NULL);
+  for (size_t i = 0; i < N; i++) {
+    const double z = (double)x[i], d = (double)g[i];
+    const double distance = z != 0 ? d + copysign(l1, z) : fmax(fabs(d) - l1, 0);
+    square += (z != 0 || l1 > 0 ? distance : d) * (z != 0 || l1 > 0 ? distance : d);
   }
+  return sqrt(square);
+}
+
+static double objective_at(const l2o_problem *p, const l2o_real *x) {
+  double f;
+  l2o_real *work = malloc((l2o_problem_work_len(p) + 1) * sizeof *work);
+  assert_status(l2o_problem_objective(p, &f, x, work), L2O_OK, NULL);
   free(work);
-  for (size_t i = 0; i < N; i++)
-    norm += residual[i] * residual[i];
-  return sqrt(norm);
+  return f;
 }
 
 /* ---- what every rule does ---- */
 
 /* How close a rule comes in 3000 steps, as a share of f(x_0) - f*. */
 typedef struct claim {
+  const char *rule; /* the beginning of its label */
   const char *options;
-  double gap;
+  double gap, gap_single;
 } claim;
 
-static claim claim_of(const l2o_solver *solver) {
-  if (strcmp(solver->name, "adam") == 0) /* with a constant step it circles about the minimum at a distance that the step decides */
-    return (claim){"step=0.01", 1e-4};
-  return (claim){"", BY_PRECISION(1e-12, 1e-6)};
+/* The last one that fits counts. */
+static const claim claims[] = {
+    {"", "", 1e-12, 1e-6},
+    /* with a constant step they circle about the minimum at a distance that the step decides */
+    {"adam", "step=0.01", 1e-4, 1e-4},
+    {"rmsprop", "step=0.001", 1e-3, 1e-3},
+    {"adam-hd", "step=0.01", 1e-2, 1e-2},
+    /* as close as the differences are right, or, with one direction a step, as 3000 steps come */
+    {"zo-", "", 1e-4, 1e-2},
+};
+
+static const claim *claim_of(const variant *v) {
+  const claim *found = NULL;
+  for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+    if (strncmp(v->label, claims[i].rule, strlen(claims[i].rule)) == 0)
+      found = &claims[i];
+  return found;
+}
+
+/* A run may end before its iterations where it has converged to what the precision can tell. */
+static bool honest(const variant *v, l2o_stop stop) {
+  return stop == L2O_STOP_ITERATIONS || stop == L2O_STOP_STALLED || (!v->tame && stop == L2O_STOP_DIVERGED);
+}
+
+static void reach_minimum(const variant *v, const char *spec, uint64_t index) {
+  l2o_problem p = sampled(spec, 3, index);
+  const claim *c = claim_of(v);
+  if (runs_on(v, &p, c->options)) {
+    l2o_real x[N] = {0}, start[N] = {0};
+    double fstar, f0 = objective_at(&p, start), g0 = optimality(&p, start);
+    assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
+    l2o_settings s = iterations(3000);
+    s.options = options_of(v, c->options);
+    l2o_result r = run(v, &p, x, &s);
+    const double gap = (objective_at(&p, x) - fstar) / (f0 - fstar), claimed = BY_PRECISION(c->gap, c->gap_single);
+    const bool applies = v->tame && (!l2o_problem_is_composite(&p) || (v->solver->needs & L2O_TAKES_PROX));
+    if (applies && !(gap <= claimed && optimality(&p, x) <= sqrt(20 * claimed) * g0))
+      fail_msg("%s on %s: gap %g, gradient %g of %g, %s", v->label, spec, gap, optimality(&p, x), g0, l2o_stop_name((int)r.stop));
+    /* a smooth rule on a kink may break down, but only at a point no worse than the start */
+    const bool kink = l2o_problem_is_composite(&p) && !applies && r.stop == L2O_STOP_DIVERGED && gap <= 1;
+    if (!(gap >= -BY_PRECISION(1e-13, 1e-6)) || !(honest(v, r.stop) || kink))
+      fail_msg("%s on %s: gap %g, %s", v->label, spec, gap, l2o_stop_name((int)r.stop));
+  }
+  l2o_problem_free(&p);
 }
 
 static void the_known_minimum_is_reached(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
-    for (size_t i = 0; i < CONVEX_COUNT; i++) {
-      l2o_problem p = sampled(CONVEX[i], 3, i);
-      l2o_real x[N] = {0}, start[N] = {0};
-      double fstar, f0 = value_at(&p, start), g0 = optimality(&p, start);
-      assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
-      const claim claimed = claim_of(v->solver);
-      l2o_settings s = iterations(3000);
-      s.options = options_of(v, claimed.options);
-      l2o_result r = run(v, &p, x, &s);
-      double gap = (value_at(&p, x) - fstar) / (f0 - fstar);
-      if (v->tame && !(gap <= claimed.gap && optimality(&p, x) <= sqrt(20 * claimed.gap) * g0))
-        fail_msg("%s on %s: gap %g, gradient %g of %g", v->label, CONVEX[i], gap, optimality(&p, x), g0);
-      assert_true(gap >= -BY_PRECISION(1e-14, 1e-6));
-      assert_true(r.stop == L2O_STOP_ITERATIONS || (!v->tame && r.stop == L2O_STOP_DIVERGED));
-      l2o_problem_free(&p);
+    for (size_t i = 0; i < CONVEX_COUNT; i++)
+      reach_minimum(v, CONVEX[i], i);
+    for (size_t i = 0; i < COMPOSITE_COUNT; i++)
+      reach_minimum(v, COMPOSITE[i], i);
+  }
+}
+
+/* Minimum of a quadratic within bounds: g_i >= 0 at a lower bound, <= 0 at an upper one, 0 between. */
+static void bounds_are_kept_or_refused(void **state) {
+  (void)state;
+  l2o_real lower[N], upper[N];
+  for (size_t i = 0; i < N; i++)
+    lower[i] = i % 3 ? (l2o_real)-0.3 : (l2o_real)-INFINITY, upper[i] = i % 4 ? (l2o_real)0.2 : (l2o_real)INFINITY;
+  l2o_problem inner = sampled(CONVEX[2], 3, 1), p;
+  assert_status(l2o_problem_bounded(&p, &inner, lower, upper, NULL), L2O_OK, NULL);
+  size_t kept = 0;
+  FOR_EVERY_VARIANT(v) {
+    l2o_diag diag = {""};
+    l2o_run *steps = NULL;
+    l2o_settings s = iterations(3000);
+    s.options = v->options;
+    if (!(v->solver->needs & L2O_TAKES_PROJECTION)) {
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &p, &s, &diag), L2O_ERR_NOTSUP, NULL);
+      assert_names(&diag, "does not keep to the constraint of problem 'bounded'; try projected-gradient");
+      continue;
+    }
+    if (!runs_on(v, &p, ""))
+      continue;
+    kept++;
+    l2o_real x[N] = {1, -1, 1, -1}, g[N];
+    l2o_result r = run(v, &p, x, &s);
+    gradient_at(&p, g, x);
+    /* estimates along random directions do not settle where the gradient is not zero: they keep to the bounds, no more */
+    const double tolerance = draws(v) ? HUGE_VAL : BY_PRECISION(1e-6, 1e-3);
+    for (size_t i = 0; i < N; i++) {
+      const double z = (double)x[i], d = (double)g[i], low = (double)lower[i], high = (double)upper[i];
+      if (!(z >= low && z <= high) || !(d <= tolerance || z <= low) || !(d >= -tolerance || z >= high))
+        fail_msg("%s: x_%zu = %g in [%g, %g], gradient %g, %s", v->label, i, z, low, high, d, l2o_stop_name((int)r.stop));
     }
   }
+  assert_true(kept >= 3);
+  l2o_problem_free(&p);
+  l2o_problem_free(&inner);
 }
 
 static void monotone_rules_never_rise(void **state) {
@@ -158,11 +285,16 @@ static void monotone_rules_never_rise(void **state) {
   size_t monotone = 0;
   FOR_EVERY_VARIANT(v) {
     bool guarded = strcmp(v->options, "guard=descent") == 0; /* inherits the promise of the classical rule */
-    if (!(v->solver->needs & L2O_MONOTONE) && !(guarded && (solver_named(v->solver->classical)->needs & L2O_MONOTONE)))
+    const bool promised = (v->solver->needs & L2O_MONOTONE) && (!*v->options || v->model); /* of the default options */
+    if (!promised && !(guarded && (solver_named(v->solver->classical)->needs & L2O_MONOTONE)))
       continue;
     monotone++;
     for (size_t i = 0; i < CONVEX_COUNT; i++) {
       l2o_problem p = sampled(CONVEX[i], 4, i);
+      if (!runs_on(v, &p, "")) {
+        l2o_problem_free(&p);
+        continue;
+      }
       l2o_real x[N] = {0};
       l2o_trace *trace;
       assert_status(l2o_trace_new(&trace, 501, 0), L2O_OK, NULL);
@@ -171,8 +303,8 @@ static void monotone_rules_never_rise(void **state) {
       run(v, &p, x, &s);
       size_t count;
       const l2o_record *r = l2o_trace_records(trace, &count);
-      assert_int_equal(count, 501);
-      const double noise = BY_PRECISION(1e-14, 1e-6) * (fabs(r[0].objective) + fabs(r[500].objective));
+      assert_true(count > 1);
+      const double noise = BY_PRECISION(1e-14, 1e-6) * (fabs(r[0].objective) + fabs(r[count - 1].objective));
       for (size_t k = 1; k < count; k++)
         if (!(r[k].objective <= r[k - 1].objective + noise))
           fail_msg("%s on %s rises at %zu: %.17g, %.17g", v->label, CONVEX[i], k, r[k - 1].objective, r[k].objective);
@@ -183,27 +315,41 @@ static void monotone_rules_never_rise(void **state) {
   assert_true(monotone >= 2);
 }
 
+/* Not convex. Rules that search along their direction reach the minimum, the others end where they say. */
 static void rosenbrock_ends_honestly(void **state) {
   (void)state;
+  size_t reached = 0;
+  l2o_problem p = sampled("rosenbrock:n=2", 1, 0);
   FOR_EVERY_VARIANT(v) {
+    if (!runs_on(v, &p, step_for(v, "step=1e-3")))
+      continue;
     l2o_real x[2] = {(l2o_real)-1.2, 1};
-    const double f0 = value_at(&rosenbrock_problem, x);
+    const double f0 = value_at(&p, x);
     l2o_settings s = iterations(2000);
-    s.options = options_of(v, "step=1e-3");
-    l2o_result r = run(v, &rosenbrock_problem, x, &s);
+    s.options = options_of(v, step_for(v, "step=1e-3"));
+    l2o_result r = run(v, &p, x, &s);
     assert_true(isfinite(x[0]) && isfinite(x[1]));
-    assert_true(r.stop == L2O_STOP_ITERATIONS || (!v->tame && r.stop == L2O_STOP_DIVERGED));
-    assert_true(!v->tame || r.last.objective < f0 / 4);
-    assert_true(r.last.objective == value_at(&rosenbrock_problem, x));
+    assert_true(r.last.objective == value_at(&p, x));
+    /* steps that are given, or searched for, lead down here; unit steps may lead anywhere */
+    const bool down = v->tame && !draws(v) && (v->solver->needs & (L2O_NEEDS_STEP | L2O_GLOBAL)) && !strstr(v->options, "=unit");
+    if (r.stop != L2O_STOP_DIVERGED && !(honest(v, r.stop) && (!down || r.last.objective <= f0)))
+      fail_msg("%s: %s at %g", v->label, l2o_stop_name((int)r.stop), r.last.objective);
+    if (v->solver->needs & L2O_GLOBAL) {
+      reached++;
+      if (*v->options == '\0' && !(r.last.objective < BY_PRECISION(1e-16, 1e-7) && r.stop != L2O_STOP_DIVERGED))
+        fail_msg("%s: %s at %g", v->label, l2o_stop_name((int)r.stop), r.last.objective);
+    }
   }
+  assert_true(reached >= 1);
+  l2o_problem_free(&p);
 }
 
 static void the_last_record_is_that_of_the_point(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
-    for (size_t count = 0; count < 4; count++)
+    l2o_problem p = sampled(CONVEX[1], 5, 0);
+    for (size_t count = 0; count < 4 && runs_on(v, &p, ""); count++)
       for (int traced = 0; traced < 2; traced++) {
-        l2o_problem p = sampled(CONVEX[1], 5, 0);
         l2o_real x[N] = {1}, g[N];
         l2o_trace *trace;
         assert_status(l2o_trace_new(&trace, 2, N), L2O_OK, NULL); /* too small for most: later records are dropped */
@@ -215,8 +361,7 @@ static void the_last_record_is_that_of_the_point(void **state) {
           squares += (double)g[i] * (double)g[i];
         assert_true(r.last.objective == f);
         assert_close(r.last.gradient_norm, sqrt(squares), 1e-14, 0);
-        assert_int_equal(r.last.iteration, count);
-        assert_int_equal(r.stop, L2O_STOP_ITERATIONS);
+        assert_true(r.stop == L2O_STOP_ITERATIONS ? r.last.iteration == count : r.stop == L2O_STOP_STALLED);
         size_t records;
         const l2o_record *kept = l2o_trace_records(trace, &records);
         assert_int_equal(records, !traced ? 0 : count < 1 ? 1 : 2);
@@ -225,8 +370,8 @@ static void the_last_record_is_that_of_the_point(void **state) {
           assert_same_reals(l2o_trace_iterates(trace) + count * N, x, N);
         }
         l2o_trace_free(trace);
-        l2o_problem_free(&p);
       }
+    l2o_problem_free(&p);
   }
 }
 
@@ -240,31 +385,33 @@ static void calls_are_counted(void **state) {
     l2o_settings s = iterations(100);
     s.options = v->options;
     l2o_run *steps;
-    l2o_stop stop;
-    l2o_record record;
-    assert_status(l2o_run_new(&steps, v->solver, v->model, &w.problem, &s, NULL), L2O_OK, NULL);
-    assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
-    for (size_t k = 1; k <= 7; k++) {
-      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
-      assert_int_equal(stop, L2O_STOP_NONE);
-    }
-    const size_t values = w.values, gradients = w.gradients;
-    assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
-    assert_true(values >= 7 && values >= gradients);
-    assert_int_equal(record.value_calls, values);
-    assert_int_equal(record.gradient_calls, gradients);
-    /* looking at every point changes what is called, not what is counted */
-    l2o_record watched;
-    assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
-    for (size_t k = 1; k <= 7; k++) {
+    l2o_record record, watched;
+    if (runs_on(v, &w.problem, "")) {
+      l2o_stop stop = L2O_STOP_NONE;
+      size_t taken = 0;
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &w.problem, &s, NULL), L2O_OK, NULL);
+      assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+      for (; taken < 7 && stop == L2O_STOP_NONE; taken++)
+        assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+      assert_true(stop == L2O_STOP_NONE || stop == L2O_STOP_STALLED);
+      const size_t values = w.values, gradients = w.gradients + w.products; /* a Hessian-vector product counts as a gradient */
+      assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
+      assert_true(values >= 1 && record.charged <= (values > gradients ? values : gradients));
+      assert_int_equal(record.value_calls, values);
+      assert_int_equal(record.gradient_calls, gradients);
+      /* looking at every point changes what is called, not what is counted */
+      assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
+      for (size_t k = 0; k < taken; k++) {
+        assert_status(l2o_run_record(steps, &watched), L2O_OK, NULL);
+        assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+      }
       assert_status(l2o_run_record(steps, &watched), L2O_OK, NULL);
-      assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
+      assert_int_equal(watched.value_calls, record.value_calls);
+      assert_int_equal(watched.gradient_calls, record.gradient_calls);
+      assert_int_equal(watched.charged, record.charged);
+      assert_true(watched.objective == record.objective && watched.iteration == record.iteration);
+      l2o_run_free(steps);
     }
-    assert_status(l2o_run_record(steps, &watched), L2O_OK, NULL);
-    assert_int_equal(watched.value_calls, record.value_calls);
-    assert_int_equal(watched.gradient_calls, record.gradient_calls);
-    assert_true(watched.objective == record.objective && watched.iteration == 7 && record.iteration == 7);
-    l2o_run_free(steps);
     l2o_problem_free(&inner);
   }
 }
@@ -273,6 +420,10 @@ static void a_trace_does_not_change_the_run(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
     l2o_problem p = sampled(CONVEX[1], 6, 1);
+    if (!runs_on(v, &p, "")) {
+      l2o_problem_free(&p);
+      continue;
+    }
     l2o_real plain[N] = {0}, traced[N] = {0};
     l2o_trace *trace;
     assert_status(l2o_trace_new(&trace, 41, N), L2O_OK, NULL);
@@ -285,7 +436,7 @@ static void a_trace_does_not_change_the_run(void **state) {
     assert_true(a.last.objective == b.last.objective && a.last.fallbacks == b.last.fallbacks);
     size_t count;
     const l2o_record *r = l2o_trace_records(trace, &count);
-    assert_int_equal(count, 41);
+    assert_true(count == 41 || (b.stop == L2O_STOP_STALLED && count == b.last.iteration + 1));
     for (size_t k = 0; k < count; k++) {
       assert_int_equal(r[k].iteration, k);
       assert_true(r[k].objective == value_at(&p, l2o_trace_iterates(trace) + k * N));
@@ -301,6 +452,10 @@ static void a_repeat_gives_the_same_bits(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
     l2o_problem p = sampled(CONVEX[2], 7, 0);
+    if (!runs_on(v, &p, "")) {
+      l2o_problem_free(&p);
+      continue;
+    }
     l2o_real x[3][N] = {{0}};
     l2o_settings s = iterations(50);
     for (int i = 0; i < 2; i++)
@@ -308,18 +463,19 @@ static void a_repeat_gives_the_same_bits(void **state) {
     assert_same_reals(x[0], x[1], N);
     /* and by steps, in a run that has been somewhere else before */
     l2o_run *steps;
-    l2o_stop stop;
+    l2o_stop stop = L2O_STOP_NONE;
     l2o_record record;
     s.options = v->options;
     assert_status(l2o_run_new(&steps, v->solver, v->model, &p, &s, NULL), L2O_OK, NULL);
     l2o_real elsewhere[N] = {3, -2, 1};
     assert_status(l2o_run_start(steps, elsewhere), L2O_OK, NULL);
-    for (int k = 0; k < 5; k++)
+    for (int k = 0; k < 5 && stop == L2O_STOP_NONE; k++)
       assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
     assert_status(l2o_run_start(steps, NULL), L2O_OK, NULL);
     assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
     assert_true(record.iteration == 0 && record.value_calls == 0 && record.fallbacks == 0 && record.seconds == 0);
-    for (int k = 0; k < 50; k++)
+    stop = L2O_STOP_NONE;
+    for (int k = 0; k < 50 && stop == L2O_STOP_NONE; k++)
       assert_status(l2o_run_step(steps, &stop), L2O_OK, NULL);
     assert_same_reals(x[0], l2o_run_x(steps), N);
     l2o_run_free(steps);
@@ -333,9 +489,14 @@ static void no_allocation_in_a_step(void **state) {
     skip();
   FOR_EVERY_VARIANT(v) {
     for (size_t i = 0; i <= CONVEX_COUNT; i++) {
-      l2o_problem p = i < CONVEX_COUNT ? sampled(CONVEX[i], 8, i) : rosenbrock_problem;
+      l2o_problem p = sampled(i < CONVEX_COUNT ? CONVEX[i] : "rosenbrock:n=4", 8, i);
+      const char *more = i < CONVEX_COUNT ? "" : step_for(v, "step=1e-3");
+      if (!runs_on(v, &p, more)) {
+        l2o_problem_free(&p);
+        continue;
+      }
       l2o_settings s = iterations(100);
-      s.options = i < CONVEX_COUNT ? v->options : options_of(v, "step=1e-3");
+      s.options = options_of(v, more);
       l2o_run *steps;
       l2o_stop stop = L2O_STOP_NONE;
       l2o_record record;
@@ -378,7 +539,7 @@ static void limits_end_the_run(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
     l2o_problem p = sampled(CONVEX[2], 9, 0);
-    for (int traced = 0; traced < 2; traced++) {
+    for (int traced = 0; traced < 2 && runs_on(v, &p, ""); traced++) {
       l2o_trace *trace;
       assert_status(l2o_trace_new(&trace, 4000, 0), L2O_OK, NULL);
       l2o_real x[N] = {0};
@@ -387,8 +548,10 @@ static void limits_end_the_run(void **state) {
 
       s = plain, s.calls = 10;
       l2o_result r = run(v, &p, x, &s);
-      assert_int_equal(r.stop, L2O_STOP_CALLS);
-      assert_true(r.last.value_calls >= 10 && r.last.value_calls < 16);
+      const bool quick = r.stop == L2O_STOP_STALLED; /* at the minimum before the calls were used up */
+      assert_true(quick || r.stop == L2O_STOP_CALLS);
+      /* a rule that counts its own way stays within the budget, the others finish the step that goes beyond it */
+      assert_true(draws(v) ? r.last.charged <= 10 && r.last.charged >= 1 : quick || (r.last.charged >= 10 && r.last.charged < 80));
 
       memset(x, 0, sizeof x);
       s = plain, s.seconds = 1e-9;
@@ -400,9 +563,8 @@ static void limits_end_the_run(void **state) {
       calls_back c = {.stop_at = 3};
       s = plain, s.callback = note_call, s.context = &c;
       r = run(v, &p, x, &s);
-      assert_int_equal(r.stop, L2O_STOP_USER);
-      assert_int_equal(r.last.iteration, 3);
-      assert_true(c.count == 4 && c.last == r.last.objective && r.last.objective == value_at(&p, x));
+      assert_true(r.stop == L2O_STOP_USER ? r.last.iteration == 3 && c.count == 4 : quick && r.stop == L2O_STOP_STALLED);
+      assert_true(c.last == r.last.objective && r.last.objective == value_at(&p, x));
 
       if (v->tame) {
         l2o_real zero[N] = {0};
@@ -433,7 +595,7 @@ static void limits_end_the_run(void **state) {
 
 /* A run on a problem that breaks at the given call. */
 static l2o_result run_spoiled(const variant *v, const l2o_problem *inner, l2o_spoil kind, size_t from, bool traced, l2o_real *x,
-                              l2o_diag *diag) {
+                              bool *broke, l2o_diag *diag) {
   watcher w;
   l2o_trace *trace;
   l2o_result result;
@@ -445,8 +607,9 @@ static l2o_result run_spoiled(const variant *v, const l2o_problem *inner, l2o_sp
   s.traces = traced ? &trace : NULL;
   l2o_status status = l2o_minimize(v->solver, v->model, &w.problem, x, &result, &s, diag);
   assert_int_equal(status, result.status);
-  if (w.values < from) /* a rule may get by with fewer calls */
-    assert_int_equal(result.stop, L2O_STOP_ITERATIONS);
+  *broke = w.values >= from; /* a rule may get by with fewer calls */
+  if (!*broke && !honest(v, result.stop))
+    fail_msg("%s, call %zu of %zu spoiled: %s", v->label, from, w.values, l2o_stop_name((int)result.stop));
   size_t count;
   const l2o_record *r = l2o_trace_records(trace, &count);
   for (size_t k = 0; k + 1 < count; k++) /* nothing on record but good points, and the point that came out is one of them */
@@ -466,16 +629,19 @@ static void a_failing_callback_surfaces(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[1], 10, 0);
   FOR_EVERY_VARIANT(v) {
-    for (size_t from = 1; from < 12; from++)
+    for (size_t from = 1; from < 12 && runs_on(v, &p, ""); from++)
       for (int traced = 0; traced < 2; traced++) {
         l2o_real x[N] = {1, 2, 3};
         l2o_diag diag = {""};
-        l2o_result r = run_spoiled(v, &p, SPOIL_FAIL, from, traced, x, &diag);
+        bool broke;
+        l2o_result r = run_spoiled(v, &p, SPOIL_FAIL, from, traced, x, &broke, &diag);
+        for (size_t i = 0; i < N; i++)
+          assert_true(isfinite(x[i]));
+        if (!broke)
+          continue;
         assert_status(r.status, L2O_ERR_CALLBACK, &diag);
         assert_names(&diag, v->solver->name);
         assert_names(&diag, "'watched' reported a failure");
-        for (size_t i = 0; i < N; i++)
-          assert_true(isfinite(x[i]));
         if (from == 1)
           assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
       }
@@ -483,22 +649,26 @@ static void a_failing_callback_surfaces(void **state) {
   l2o_problem_free(&p);
 }
 
-static void nonsense_from_a_callback_ends_as_diverged(void **state) {
+/* A search that meets nothing but nonsense shortens its step until the precision is used up: that is a stall at a good point. */
+static void nonsense_from_a_callback_ends_at_a_good_point(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[1], 10, 1);
   FOR_EVERY_VARIANT(v) {
     for (l2o_spoil kind = SPOIL_NAN; kind <= SPOIL_GRADIENT; kind++)
-      for (size_t from = 1; from < 12; from++)
+      for (size_t from = 1; from < 12 && runs_on(v, &p, ""); from++)
         for (int traced = 0; traced < 2; traced++) {
           l2o_real x[N] = {1, 2, 3};
           l2o_diag diag = {""};
-          l2o_result r = run_spoiled(v, &p, kind, from, traced, x, &diag);
+          bool broke;
+          l2o_result r = run_spoiled(v, &p, kind, from, traced, x, &broke, &diag);
           assert_status(r.status, L2O_OK, &diag);
-          if (r.stop != L2O_STOP_DIVERGED)
-            fail_msg("%s, call %zu spoiled: %s", v->label, from, l2o_stop_name(r.stop));
+          if (broke && r.stop != L2O_STOP_DIVERGED && r.stop != L2O_STOP_STALLED)
+            fail_msg("%s, call %zu spoiled: %s", v->label, from, l2o_stop_name((int)r.stop));
+          if (strcmp(v->solver->name, "gd") == 0 && !*v->options)
+            assert_int_equal(r.stop, L2O_STOP_DIVERGED);
           for (size_t i = 0; i < N; i++)
             assert_true(isfinite(x[i]));
-          if (from == 1)
+          if (from == 1 && broke)
             assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
         }
   }
@@ -509,7 +679,7 @@ static void a_step_too_large_ends_as_diverged(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[2], 11, 0);
   FOR_EVERY_VARIANT(v) {
-    if (!has_option(v->solver, "step"))
+    if (!has_option(v->solver, "step") || !runs_on(v, &p, "step=1e10"))
       continue;
     l2o_real x[N] = {0};
     l2o_settings s = iterations(100000);
@@ -518,9 +688,9 @@ static void a_step_too_large_ends_as_diverged(void **state) {
     for (size_t i = 0; i < N; i++)
       assert_true(isfinite(x[i]));
     assert_true(isfinite(value_at(&p, x)));
-    assert_true(r.stop == L2O_STOP_DIVERGED || r.stop == L2O_STOP_ITERATIONS);
+    assert_true(r.stop == L2O_STOP_DIVERGED || honest(v, r.stop));
     assert_true(r.last.objective == value_at(&p, x));
-    if (strcmp(v->solver->name, "gd") == 0)
+    if (strcmp(v->solver->name, "gd") == 0 && !*v->options)
       assert_int_equal(r.stop, L2O_STOP_DIVERGED);
   }
   l2o_problem_free(&p);
@@ -530,6 +700,8 @@ static void a_start_that_is_not_finite_is_refused(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[2], 11, 0);
   FOR_EVERY_VARIANT(v) {
+    if (!runs_on(v, &p, ""))
+      continue;
     l2o_real x[N] = {0, (l2o_real)NAN};
     l2o_result result;
     l2o_diag diag = {""};
@@ -555,8 +727,15 @@ static void what_a_problem_lacks_is_named(void **state) {
       assert_null(steps);
       assert_names(&diag, v->solver->name);
       assert_names(&diag, "'values-only'");
+      assert_names(&diag, "try zo-align, gsl-nmsimplex2");
     }
-    if (v->solver->needs & L2O_NEEDS_STEP) {
+    if ((v->solver->needs & L2O_NEEDS_HESSIAN)) {
+      assert_status(l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
+      assert_names(&diag, "needs Hessian-vector products; problem 'rosenbrock' has none");
+    }
+    if (l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag) == L2O_OK)
+      l2o_run_free(steps); /* takes its step from elsewhere */
+    else if (v->solver->needs & L2O_NEEDS_STEP) {
       steps = (l2o_run *)&diag;
       assert_status(l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
       assert_null(steps);
@@ -617,7 +796,7 @@ static void bad_options_are_named(void **state) {
   };
   l2o_problem p = sampled(CONVEX[0], 1, 0);
   FOR_EVERY_VARIANT(v) {
-    if (!has_option(v->solver, "step"))
+    if (!(v->solver->needs & L2O_NEEDS_STEP))
       continue;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
       l2o_settings s = iterations(1);
@@ -643,8 +822,8 @@ static void the_step_option_is_the_step(void **state) {
   l2o_problem p = sampled(CONVEX[1], 12, 0);
   double constant;
   assert_status(l2o_problem_lipschitz(&p, &constant), L2O_OK, NULL);
-  FOR_EVERY_VARIANT(v) { /* step_scale / L, said in words */
-    if (!(v->solver->needs & L2O_NEEDS_STEP))
+  FOR_EVERY_VARIANT(v) { /* step_scale / L, said in words; rules that draw make their step from more than L */
+    if (draws(v) || !(v->solver->needs & L2O_NEEDS_STEP) || !has_option(v->solver, "step_scale") || *v->options)
       continue;
     l2o_real by_default[N] = {0}, by_option[N] = {0}, shorter[N] = {0};
     char text[64];
@@ -712,6 +891,11 @@ static void many_at_once_equal_one_by_one(void **state) {
   size_t reals = many_problems(problems);
   l2o_real *x = malloc(3 * reals * sizeof *x);
   FOR_EVERY_VARIANT(v) {
+    bool runs = true;
+    for (size_t i = 0; i < MANY; i++)
+      runs = runs && runs_on(v, &problems[i], "");
+    if (!runs)
+      continue;
     l2o_result results[3][MANY];
     memset(x, 0, 3 * reals * sizeof *x);
     for (int threads = 1; threads <= 2; threads++) {
@@ -725,9 +909,10 @@ static void many_at_once_equal_one_by_one(void **state) {
     for (size_t i = 0, at = 2 * reals; i < MANY; at += problems[i++].n)
       results[2][i] = run(v, &problems[i], x + at, &s);
     assert_same_reals(x, x + reals, reals);
-    assert_same_reals(x, x + 2 * reals, reals);
+    if (!draws(v)) /* whose streams differ by the number of the instance */
+      assert_same_reals(x, x + 2 * reals, reals);
     for (size_t i = 0; i < MANY; i++)
-      for (int j = 1; j < 3; j++) {
+      for (int j = 1; j < (draws(v) ? 2 : 3); j++) {
         assert_int_equal(results[0][i].stop, results[j][i].stop);
         assert_true(results[0][i].last.objective == results[j][i].last.objective);
         assert_int_equal(results[0][i].last.value_calls, results[j][i].last.value_calls);
@@ -832,6 +1017,8 @@ static void every_allocation_may_fail(void **state) {
     skip();
   l2o_problem p = sampled(CONVEX[0], 15, 0);
   FOR_EVERY_VARIANT(v) {
+    if (!runs_on(v, &p, ""))
+      continue;
     l2o_settings s = iterations(3);
     s.options = v->options;
     for (size_t n = 1;; n++) {
@@ -1015,6 +1202,7 @@ static void an_untrained_rule_is_its_classical_rule(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_known_minimum_is_reached),
+      cmocka_unit_test(bounds_are_kept_or_refused),
       cmocka_unit_test(monotone_rules_never_rise),
       cmocka_unit_test(rosenbrock_ends_honestly),
       cmocka_unit_test(the_last_record_is_that_of_the_point),
@@ -1024,7 +1212,7 @@ int main(void) {
       cmocka_unit_test(no_allocation_in_a_step),
       cmocka_unit_test(limits_end_the_run),
       cmocka_unit_test(a_failing_callback_surfaces),
-      cmocka_unit_test(nonsense_from_a_callback_ends_as_diverged),
+      cmocka_unit_test(nonsense_from_a_callback_ends_at_a_good_point),
       cmocka_unit_test(a_step_too_large_ends_as_diverged),
       cmocka_unit_test(a_start_that_is_not_finite_is_refused),
       cmocka_unit_test(what_a_problem_lacks_is_named),

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bfgs_update.h"
+#include "core/diag.h"
+#include "core/linalg.h"
+#include "core/real.h"
+#include <string.h>
+
+size_t l2o_bfgs_state_len(const l2o_iterate *it) {
+  return it->n * it->n + it->n + 2; /* l2o_bfgs_check() has seen n */
+}
+
+l2o_bfgs_memory l2o_bfgs_recall(const l2o_iterate *it, size_t start_option) {
+  const size_t n = it->n;
+  l2o_real *H = it->state;
+  return (l2o_bfgs_memory){.H = H,
+                           .d = H + n * n,
+                           .scale = H + n * n + n,
+                           .fresh = H + n * n + n + 1,
+                           .start = (l2o_bfgs_start)it->options[start_option]};
+}
+
+l2o_status l2o_bfgs_check(const l2o_iterate *it, size_t start_option, const char *solver, l2o_diag *diag) {
+  double constant;
+  if (!l2o_fits_blas(it->n, it->n))
+    return l2o_fail(diag, L2O_ERR_ARG, "%s: a matrix of n x n entries is too large for n = %zu; try lbfgs", solver, it->n);
+  if ((l2o_bfgs_start)it->options[start_option] == L2O_BFGS_LIPSCHITZ && l2o_problem_lipschitz(it->problem, &constant))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: h0=lipschitz needs a Lipschitz constant; problem '%s' has none", solver,
+                    l2o_problem_name(it->problem));
+  return L2O_OK;
+}
+
+static void multiple_of_identity(const l2o_bfgs_memory *b, double scale, size_t n) {
+  memset(b->H, 0, n * n * sizeof *b->H);
+  for (size_t i = 0; i < n; i++)
+    b->H[i * n + i] = 1;
+  *b->scale = (l2o_real)scale;
+}
+
+l2o_status l2o_bfgs_init(const l2o_iterate *it, const l2o_bfgs_memory *b) {
+  double constant = 1;
+  l2o_status status = b->start == L2O_BFGS_LIPSCHITZ ? l2o_problem_lipschitz(it->problem, &constant) : L2O_OK;
+  *b->fresh = 1;
+  multiple_of_identity(b, 1 / constant, it->n);
+  return status;
+}
+
+void l2o_bfgs_first_direction(const l2o_iterate *it, const l2o_bfgs_memory *b) {
+  for (size_t i = 0; i < it->n; i++)
+    b->d[i] = -*b->scale * it->g[i];
+}
+
+/* y <- theta y + (1 - theta) Bs with the largest theta <= 1 that gives s'y >= 0.2 s'Bs, and Hy likewise. Bs = -alpha g, and the old
+ * g is the new one less y. Returns s'y. */
+static double damp(const l2o_iterate *it, l2o_real *y, l2o_real *Hy, const l2o_real *s, double alpha, double sy) {
+  const size_t n = it->n;
+  const double sBs = -alpha * (l2o_dot(s, it->g, n) - sy);
+  if (sy >= 0.2 * sBs || !(sBs > 0))
+    return sy;
+  const l2o_real theta = (l2o_real)(0.8 * sBs / (sBs - sy)), rest = (l2o_real)(alpha * (0.2 * sBs - sy) / (sBs - sy));
+  for (size_t i = 0; i < n; i++) {
+    y[i] = theta * y[i] - rest * (it->g[i] - y[i]);
+    Hy[i] = theta * Hy[i] + rest / (l2o_real)alpha * s[i];
+  }
+  return l2o_dot(s, y, n);
+}
+
+/* The scale of H after H <- H sqrt(max(1, s'y / y'Hy)); u and Hy are scaled alike. H itself takes the scale in before the two grow
+ * too far apart. */
+static void enlarge(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *u, l2o_real *Hy, double sy, double yHy) {
+  const size_t n = it->n;
+  if (!(yHy > 0 && sy > yHy))
+    return;
+  const l2o_real factor = (l2o_real)sqrt(sy / yHy);
+  if (!isfinite(factor))
+    return;
+  *b->scale *= factor;
+  for (size_t i = 0; i < n; i++) {
+    u[i] *= factor;
+    Hy[i] *= factor;
+  }
+  if (*b->scale > (l2o_real)1e6) {
+    for (size_t i = 0; i < n * n; i++)
+      b->H[i] *= *b->scale;
+    *b->scale = 1;
+  }
+}
+
+void l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *x, l2o_real *g, l2o_real *u, double alpha) {
+  const size_t n = it->n;
+  l2o_real *s = x, *y = g, *d = b->d;
+  for (size_t i = 0; i < n; i++) {
+    s[i] = it->x[i] - x[i];
+    y[i] = it->g[i] - g[i];
+  }
+  double sy = l2o_dot(s, y, n);
+  const double yy = l2o_dot(y, y, n), ss = l2o_dot(s, s, n), gamma = sy / yy;
+  const bool first = *b->fresh > 0, positive = sy > 1e-12 * sqrt(ss) * sqrt(yy);
+  if (first && positive && b->start == L2O_BFGS_SCALED && isnormal((l2o_real)gamma)) {
+    *b->scale = (l2o_real)gamma; /* H is I still */
+    for (size_t i = 0; i < n; i++) {
+      u[i] = *b->scale * it->g[i];
+      d[i] = *b->scale * y[i];
+    }
+  } else {
+    l2o_symv(u, b->H, it->g, n); /* u = H g+, Hy = u + d, in d's place */
+    for (size_t i = 0; i < n; i++) {
+      u[i] *= *b->scale;
+      d[i] += u[i];
+    }
+    if (b->rescale && positive && !first)
+      enlarge(it, b, u, d, sy, l2o_dot(y, d, n));
+  }
+  if (b->damp && alpha > 0)
+    sy = damp(it, y, d, s, alpha, sy);
+  const double rho = 1 / sy, yHy = l2o_dot(y, d, n), half = (rho * rho * yHy + rho) / 2;
+  if (!(sy > 1e-12 * sqrt(ss) * sqrt(yy)) || !isfinite((l2o_real)rho) || !isfinite((l2o_real)half)) {
+    for (size_t i = 0; i < n; i++)
+      d[i] = -u[i];
+    return;
+  }
+  for (size_t i = 0; i < n; i++) /* w, in d's place */
+    d[i] = (l2o_real)half * s[i] - (l2o_real)rho * d[i];
+  l2o_syr2(b->H, 1 / *b->scale, s, d, n);
+  const l2o_real wg = (l2o_real)l2o_dot(d, it->g, n), sg = (l2o_real)l2o_dot(s, it->g, n);
+  for (size_t i = 0; i < n; i++)
+    d[i] = -(u[i] + s[i] * wg + d[i] * sg);
+  *b->fresh = 0;
+}
