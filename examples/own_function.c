@@ -15,8 +15,6 @@ int main(void) {
   const l2o_problem problem = {.ops = &ops, .n = 2};
   l2o_real x[2] = {-1.2, 1};
   l2o_result r;
-  l2o_settings settings = l2o_settings_default();
-  settings.iterations = 5000, settings.options = "step=0.01";
-  if (l2o_minimize(l2o_solver_find("adam", NULL), NULL, &problem, x, &r, &settings, NULL) == L2O_OK)
-    printf("f = %.1e at (%.3f, %.3f)\n", r.last.objective, (double)x[0], (double)x[1]);
+  if (l2o_minimize(l2o_solver_find("bfgs", NULL), NULL, &problem, x, &r, NULL, NULL) == L2O_OK)
+    printf("f = %.6f at (%.3f, %.3f) after %zu gradients\n", r.last.objective, (double)x[0], (double)x[1], r.last.gradient_calls);
 }
