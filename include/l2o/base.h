@@ -59,7 +59,7 @@ typedef enum l2o_stop {
   L2O_STOP_CALLS,      /**< the budget of function calls is used up */
   L2O_STOP_SECONDS,    /**< the time limit is reached */
   L2O_STOP_STALLED,    /**< the rule can make no more progress in this precision */
-  L2O_STOP_DIVERGED,   /**< objective, gradient or iterate stopped being finite; the last finite point is kept */
+  L2O_STOP_DIVERGED,   /**< objective, gradient or iterate stopped being finite, or f has no end; the last finite point is kept */
   L2O_STOP_USER        /**< the caller's callback asked to stop */
 } l2o_stop;
 

@@ -52,6 +52,9 @@ L2O_API l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *
 /** A family from real data: the file is read by l2o_dataset_read(). "logistic:l2=1e-3" and "spambase.libsvm", for instance.
  *  @return L2O_ERR_NOTSUP for a family that takes no data; the reader's status if the file cannot be read. */
 L2O_API l2o_status l2o_family_new_data(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
+/** The same from a data set in memory (l2o_dataset_new(), or one that was read and changed).
+ *  @param data  the family's own on L2O_OK, to be freed with it; the caller's still on failure. */
+L2O_API l2o_status l2o_family_new_from(l2o_family **out, const char *spec, l2o_dataset *data, l2o_diag *diag);
 /** The instances of a safetensors file: instance i is row i modulo the number of rows, whatever the seed.
  *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n] or [B,n,1], `fstar` [B].
  *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`.

@@ -13,6 +13,7 @@
 #define l2o_family_free l2of_family_free
 #define l2o_family_new l2of_family_new
 #define l2o_family_new_data l2of_family_new_data
+#define l2o_family_new_from l2of_family_new_from
 #define l2o_family_open l2of_family_open
 #define l2o_family_sample l2of_family_sample
 #define l2o_family_save l2of_family_save

@@ -93,8 +93,9 @@ typedef struct l2o_solver {
   /** Sets the state for a start at it->x; NULL: zeroes. */
   l2o_status (*init)(l2o_iterate *it);
   /** x_k -> x_{k+1}. Learned rules record what `step_vjp` needs in `tape` unless it is NULL. Never allocates. A rule that cannot go
-   *  on sets `stop`: L2O_STOP_STALLED when no better point can be told apart in this precision, after which x is the best point
-   *  it has, and L2O_STOP_CALLS, before it evaluates or moves anything, when the step would cost more than it->allowance. */
+   *  on sets `stop`: L2O_STOP_STALLED when no better point can be told apart in this precision, L2O_STOP_DIVERGED when a search
+   *  finds no end to the decrease, after both of which x is the best point it has; and L2O_STOP_CALLS, before it evaluates or moves
+   *  anything, when the step would cost more than it->allowance. */
   l2o_status (*step)(l2o_iterate *it, l2o_real *tape, l2o_stop *stop);
   /** Releases what init() got from elsewhere (peers that are wrapped); NULL: nothing. */
   void (*done)(l2o_iterate *it);

@@ -6,12 +6,11 @@
 
 #include "core/diag.h"
 #include "core/file_atomic.h"
+#include "core/file_open.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -353,35 +352,23 @@ static l2o_status read_all(int descriptor, unsigned char *bytes, size_t length, 
   return L2O_OK;
 }
 
-static l2o_status open_descriptor(l2o_tensor_file **out, int descriptor, const char *path, l2o_diag *diag) {
-  struct stat about;
-  if (fstat(descriptor, &about) != 0)
-    return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
-  if (S_ISDIR(about.st_mode))
-    return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: %s", path, strerror(EISDIR));
-  if (!S_ISREG(about.st_mode))
-    return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: not a regular file", path);
-  size_t length = (uintmax_t)about.st_size < PTRDIFF_MAX ? (size_t)about.st_size : PTRDIFF_MAX;
+l2o_status l2o_tensor_file_open(l2o_tensor_file **out, const char *path, l2o_diag *diag) {
+  *out = NULL;
+  int descriptor;
+  size_t length;
+  l2o_status status = l2o_file_open(&descriptor, &length, path, diag);
+  if (status)
+    return status;
   l2o_tensor_file *file = file_new(length);
-  if (!file)
-    return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory for its %zu bytes", path, length);
-  l2o_status status = read_all(descriptor, file->bytes, length, path, diag);
+  status = file ? read_all(descriptor, file->bytes, length, path, diag)
+                : l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory for its %zu bytes", path, length);
+  close(descriptor);
   if (status == L2O_OK)
     status = parse_bytes(file, length, path, diag);
   if (status == L2O_OK)
     *out = file;
   else
     l2o_tensor_file_free(file);
-  return status;
-}
-
-l2o_status l2o_tensor_file_open(l2o_tensor_file **out, const char *path, l2o_diag *diag) {
-  *out = NULL;
-  int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* O_NONBLOCK: a pipe without a writer would wait for ever */
-  if (descriptor < 0)
-    return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
-  l2o_status status = open_descriptor(out, descriptor, path, diag);
-  close(descriptor);
   return status;
 }
 

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "problems/byte_stream.h"
+#include "core/file_open.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static l2o_status cannot_read(const char *path, l2o_diag *diag, const char *why) {
-  return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: %s", path, why);
-}
 
 static l2o_status no_memory(const char *path, l2o_diag *diag) {
   return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
@@ -17,23 +12,16 @@ static l2o_status no_memory(const char *path, l2o_diag *diag) {
 
 l2o_status l2o_stream_open(l2o_byte_stream **out, const char *path, l2o_diag *diag) {
   *out = NULL;
-  int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* O_NONBLOCK: a pipe without a writer would wait for ever */
-  if (descriptor < 0)
-    return cannot_read(path, diag, strerror(errno));
-  l2o_status status = L2O_OK;
-  struct stat about;
-  if (fstat(descriptor, &about) != 0)
-    status = cannot_read(path, diag, strerror(errno));
-  else if (S_ISDIR(about.st_mode))
-    status = cannot_read(path, diag, strerror(EISDIR));
-  else if (!S_ISREG(about.st_mode))
-    status = cannot_read(path, diag, "not a regular file");
-  l2o_byte_stream *stream = status ? NULL : malloc(sizeof *stream);
+  int descriptor;
+  l2o_status status = l2o_file_open(&descriptor, NULL, path, diag);
+  if (status)
+    return status;
+  l2o_byte_stream *stream = malloc(sizeof *stream);
   gzFile file = stream ? gzdopen(descriptor, "rb") : NULL;
   if (!file) {
     free(stream);
     close(descriptor);
-    return status ? status : no_memory(path, diag);
+    return no_memory(path, diag);
   }
   stream->file = file; /* the descriptor is its own now */
   stream->path = path;
@@ -67,7 +55,7 @@ bool l2o_stream_fill(l2o_byte_stream *stream) {
     return got > 0;
   }
   if (code == Z_ERRNO)
-    stream->status = cannot_read(stream->path, stream->diag, strerror(why));
+    stream->status = l2o_fail(stream->diag, L2O_ERR_IO, "%s: cannot read: %s", stream->path, strerror(why));
   else if (code == Z_MEM_ERROR)
     stream->status = no_memory(stream->path, stream->diag);
   else

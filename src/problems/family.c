@@ -28,14 +28,21 @@ static const char *type_name(const void *context, size_t i) {
   return types[i] ? types[i]->name : NULL;
 }
 
+/* "lasso, qp, ..." as far as there is room. */
+static void list_types(char *out, size_t room, bool that_take_data) {
+  *out = '\0';
+  for (size_t i = 0, used = 0; types[i] && used < room; i++)
+    if (!that_take_data || types[i]->create_from)
+      used += (size_t)snprintf(out + used, room - used, "%s%s", used ? ", " : "", types[i]->name);
+}
+
 const l2o_family_type *l2o_family_type_find(const char *name, l2o_diag *diag) {
   for (size_t i = 0; types[i]; i++)
     if (strcmp(types[i]->name, name) == 0)
       return types[i];
   const char *near = l2o_nearest(name, type_name, NULL);
-  char known[256] = "";
-  for (size_t i = 0, used = 0; types[i] && used < sizeof known; i++)
-    used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", types[i]->name);
+  char known[256];
+  list_types(known, sizeof known, false);
   l2o_fail(diag, L2O_ERR_ARG, "there is no family '%.60s'%s%s%s", name,
            near ? "; did you mean '" : "; known: ", near ? near : known, near ? "'?" : "");
   return NULL;
@@ -62,20 +69,35 @@ l2o_status l2o_family_new(l2o_family **out, const char *spec, l2o_diag *diag) {
   return status ? status : type->create(out, values, diag);
 }
 
+/* The kind that a specification names, which must be one that takes data. */
+static l2o_status parse_for_data(const l2o_family_type **type, double *values, const char *spec, l2o_diag *diag) {
+  l2o_status status = parse(type, values, spec, diag);
+  if (status || (*type)->create_from)
+    return status;
+  char others[256];
+  list_types(others, sizeof others, true);
+  return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s takes no data; those that do: %s", (*type)->name, others);
+}
+
+l2o_status l2o_family_new_from(l2o_family **out, const char *spec, l2o_dataset *data, l2o_diag *diag) {
+  const l2o_family_type *type;
+  double values[L2O_OPTIONS_MAX];
+  *out = NULL;
+  l2o_status status = parse_for_data(&type, values, spec, diag);
+  return status ? status : type->create_from(out, values, data, diag);
+}
+
 l2o_status l2o_family_new_data(l2o_family **out, const char *spec, const char *path, l2o_diag *diag) {
   const l2o_family_type *type;
   double values[L2O_OPTIONS_MAX];
   l2o_dataset *data;
   *out = NULL;
-  l2o_status status = parse(&type, values, spec, diag);
+  l2o_status status = parse_for_data(&type, values, spec, diag); /* before a large file is read */
+  if (!status)
+    status = l2o_dataset_read(&data, path, diag);
   if (status)
     return status;
-  if (!type->create_from)
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s takes no data file", type->name);
-  status = l2o_dataset_read(&data, path, diag);
-  if (status)
-    return status;
-  status = type->create_from(out, values, data, diag);
+  status = l2o_family_new_from(out, spec, data, diag);
   if (status)
     l2o_dataset_free(data);
   return status;

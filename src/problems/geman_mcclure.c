@@ -2,16 +2,11 @@
 /* f(x) = sum_i phi(z_i), phi(z) = z^2 / (1 + z^2), z = B x: the robust loss of Geman and McClure (1985), not convex for |z| >
  * 1/sqrt(3), in directions that are not the axes. B is uniform on the orthogonal group (QR of a Gaussian matrix). From z0 = (2,
  * ..., 2), where phi is concave, f(x0) = 0.8 n; minimum 0 at 0. */
-#include "core/arena.h"
 #include "core/diag.h"
 #include "core/linalg.h"
-#include "problems/families.h"
+#include "problems/instance.h"
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct geman_mcclure {
-  const l2o_real *B; /* (n, n) */
-} geman_mcclure;
 
 static size_t work_len(const l2o_problem *p) {
   return 2 * p->n;
@@ -19,8 +14,8 @@ static size_t work_len(const l2o_problem *p) {
 
 /* z = B x, f = sum z_i^2 / (1 + z_i^2) */
 static l2o_status value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
-  const geman_mcclure *d = p->data;
-  l2o_gemv(work, d->B, x, p->n, p->n);
+  const l2o_instance *d = p->data;
+  l2o_gemv(work, d->matrix, x, p->n, p->n);
   *f = 0;
   for (size_t i = 0; i < p->n; i++) {
     const double square = (double)work[i] * (double)work[i];
@@ -31,39 +26,27 @@ static l2o_status value(const l2o_problem *p, double *f, const l2o_real *x, l2o_
 
 /* g = B' phi'(z), phi'(z) = 2 z / (1 + z^2)^2 */
 static l2o_status gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  const geman_mcclure *d = p->data;
+  const l2o_instance *d = p->data;
   const l2o_status status = value(p, f, x, work);
   for (size_t i = 0; i < p->n; i++) {
     const double z = (double)work[i], q = 1 + z * z;
     work[i] = (l2o_real)(2 * z / (q * q));
   }
-  l2o_gemv_t(g, d->B, work, p->n, p->n);
+  l2o_gemv_t(g, d->matrix, work, p->n, p->n);
   return status;
 }
 
 /* hv = B' diag(phi''(z)) B v, phi''(z) = 2 (1 - 3 z^2) / (1 + z^2)^3 */
 static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
-  const geman_mcclure *d = p->data;
+  const l2o_instance *d = p->data;
   l2o_real *u = work + p->n;
-  l2o_gemv(work, d->B, x, p->n, p->n);
-  l2o_gemv(u, d->B, v, p->n, p->n);
+  l2o_gemv(work, d->matrix, x, p->n, p->n);
+  l2o_gemv(u, d->matrix, v, p->n, p->n);
   for (size_t i = 0; i < p->n; i++) {
     const double z = (double)work[i], q = 1 + z * z;
     u[i] = (l2o_real)(2 * (1 - 3 * z * z) / (q * q * q) * (double)u[i]);
   }
-  l2o_gemv_t(hv, d->B, u, p->n, p->n);
-  return L2O_OK;
-}
-
-/* max |phi''| = phi''(0) = 2 */
-static l2o_status lipschitz(const l2o_problem *p, double *constant) {
-  (void)p;
-  *constant = 2;
-  return L2O_OK;
-}
-
-static l2o_status hessian_trace(const l2o_problem *p, double *trace) {
-  *trace = 2 * (double)p->n;
+  l2o_gemv_t(hv, d->matrix, u, p->n, p->n);
   return L2O_OK;
 }
 
@@ -74,34 +57,9 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
   return L2O_OK;
 }
 
-/* x0 = B' (2, ..., 2) */
-static l2o_status start(const l2o_problem *p, l2o_real *x0) {
-  const geman_mcclure *d = p->data;
-  for (size_t j = 0; j < p->n; j++) {
-    double sum = 0;
-    for (size_t i = 0; i < p->n; i++)
-      sum += (double)d->B[i * p->n + j];
-    x0[j] = (l2o_real)(2 * sum);
-  }
-  return L2O_OK;
-}
-
-static void release(l2o_problem *p) {
-  free((void *)(uintptr_t)p->data);
-}
-
 static const l2o_problem_ops ops = {
-    .struct_size = sizeof ops,
-    .name = "geman-mcclure",
-    .work_len = work_len,
-    .value = value,
-    .gradient = gradient,
-    .hessian_vector = hessian_vector,
-    .lipschitz = lipschitz,
-    .minimum = minimum,
-    .start = start,
-    .free = release,
-    .hessian_trace = hessian_trace,
+    L2O_INSTANCE_OPERATIONS, .name = "geman-mcclure",          .work_len = work_len, .value = value,
+    .gradient = gradient,    .hessian_vector = hessian_vector, .minimum = minimum,   .hessian_trace = l2o_instance_trace,
 };
 
 static const l2o_option options[] = {
@@ -109,46 +67,36 @@ static const l2o_option options[] = {
     {0},
 };
 
-typedef struct parts {
-  geman_mcclure *d;
-  l2o_real *B;
-} parts;
-
-static void layout(parts *o, l2o_arena *arena, size_t n) {
-  L2O_TAKE(arena, o->d, 1);
-  L2O_TAKE(arena, o->B, n * n);
-}
-
 static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
   const size_t n = family->n;
   (void)diag;
-  parts o = {0};
-  l2o_arena arena = {0};
-  layout(&o, &arena, n);
+  l2o_real *B, *start;
+  l2o_instance *d = l2o_instance_room(&B, NULL, &start, n, n);
   double *Q = malloc(n * n * sizeof *Q);
-  if (!Q || !l2o_arena_new(&arena)) {
-    free(Q);
-    return L2O_ERR_NOMEM;
+  l2o_status status = d && Q ? L2O_OK : L2O_ERR_NOMEM;
+  if (!status) {
+    l2o_rng rng;
+    l2o_rng_seed(&rng, seed, 0, index);
+    l2o_rng_normal(&rng, Q, n * n);
+    status = l2o_orthogonalise(Q, n, n);
   }
-  layout(&o, &arena, n);
-  l2o_rng rng;
-  l2o_rng_seed(&rng, seed, 0, index);
-  l2o_rng_normal(&rng, Q, n * n);
-  const l2o_status status = l2o_orthogonalise(Q, n, n);
-  for (size_t i = 0; i < n * n; i++)
-    o.B[i] = (l2o_real)Q[i];
+  for (size_t i = 0; i < n * n && !status; i++)
+    B[i] = (l2o_real)Q[i];
   free(Q);
   if (status) {
-    free(arena.base);
+    free(d);
     return status;
   }
-  o.d->B = o.B;
-  *out = (l2o_problem){.ops = &ops, .data = o.d, .n = n};
+  for (size_t j = 0; j < n; j++) { /* x0 = B' (2, ..., 2) */
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+      sum += (double)B[i * n + j];
+    start[j] = (l2o_real)(2 * sum);
+  }
+  d->lipschitz = 2; /* max |phi''| = phi''(0) = 2 */
+  d->trace = 2 * (double)n;
+  *out = (l2o_problem){.ops = &ops, .data = d, .n = n};
   return L2O_OK;
-}
-
-static void free_family(l2o_family *family) {
-  free(family);
 }
 
 static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag) {
@@ -156,7 +104,7 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
   if (!f)
     return l2o_fail(diag, L2O_ERR_NOMEM, "geman-mcclure: out of memory");
   *f = (l2o_family){
-      .struct_size = sizeof *f, .name = "geman-mcclure", .n = (size_t)values[0], .sample = sample, .free = free_family};
+      .struct_size = sizeof *f, .name = "geman-mcclure", .n = (size_t)values[0], .sample = sample, .free = l2o_family_release};
   *out = f;
   return L2O_OK;
 }

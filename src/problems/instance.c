@@ -3,6 +3,7 @@
 #include "core/arena.h"
 #include "core/diag.h"
 #include "core/linalg.h"
+#include "problems/soft_threshold.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,50 @@ l2o_status l2o_instance_start(const l2o_problem *p, l2o_real *x0) {
 void l2o_instance_free(l2o_problem *p) {
   free((void *)(uintptr_t)p->data);
 }
+
+l2o_status l2o_instance_trace(const l2o_problem *p, double *trace) {
+  *trace = ((const l2o_instance *)p->data)->trace;
+  return L2O_OK;
+}
+
+size_t l2o_instance_summands(const l2o_problem *p) {
+  return ((const l2o_instance *)p->data)->rows;
+}
+
+double l2o_instance_ridge(const l2o_problem *p, const l2o_real *x) {
+  const double ridge = ((const l2o_instance *)p->data)->ridge;
+  return ridge > 0 ? 0.5 * ridge * l2o_dot(x, x, p->n) : 0;
+}
+
+void l2o_instance_add_ridge(const l2o_problem *p, l2o_real *g, const l2o_real *x) {
+  const double ridge = ((const l2o_instance *)p->data)->ridge;
+  for (size_t j = 0; ridge > 0 && j < p->n; j++)
+    g[j] += (l2o_real)ridge * x[j];
+}
+
+static double l1_of(const l2o_problem *p) {
+  return ((const l2o_instance *)p->data)->l1;
+}
+
+l2o_status l2o_instance_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
+  *h = l2o_l1_norm(s, x, l1_of(p), p->n);
+  return L2O_OK;
+}
+
+l2o_status l2o_instance_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work) {
+  (void)work;
+  l2o_soft_threshold(out, x, tau, l1_of(p), p->n);
+  return L2O_OK;
+}
+
+l2o_status l2o_instance_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                                 const l2o_real *dout, l2o_real *work) {
+  (void)work;
+  l2o_soft_threshold_vjp(dx, dtau, x, tau, dout, l1_of(p), p->n);
+  return L2O_OK;
+}
+
+/* ---- making them ---- */
 
 static l2o_status check_symmetry(const l2o_instance_kind *kind, const l2o_real *A, size_t n, l2o_diag *diag) {
   for (size_t i = 0; i < n; i++)
@@ -74,27 +119,28 @@ typedef struct room {
   l2o_real *matrix, *vector, *start;
 } room;
 
-static void layout(room *r, l2o_arena *arena, size_t rows, size_t n, bool matrix, bool start) {
+static void layout(room *r, l2o_arena *arena, size_t rows, size_t n, bool matrix, bool vector, bool start) {
   L2O_TAKE(arena, r->instance, 1);
   L2O_TAKE(arena, r->matrix, matrix ? rows * n : 0);
-  L2O_TAKE(arena, r->vector, rows);
+  L2O_TAKE(arena, r->vector, vector ? rows : 0);
   L2O_TAKE(arena, r->start, start ? n : 0);
 }
 
 l2o_instance *l2o_instance_room(l2o_real **matrix, l2o_real **vector, l2o_real **start, size_t rows, size_t n) {
   room r;
   l2o_arena arena = {0};
-  layout(&r, &arena, rows, n, matrix != NULL, start != NULL);
+  layout(&r, &arena, rows, n, matrix != NULL, vector != NULL, start != NULL);
   if (!l2o_arena_new(&arena))
     return NULL;
-  layout(&r, &arena, rows, n, matrix != NULL, start != NULL);
+  layout(&r, &arena, rows, n, matrix != NULL, vector != NULL, start != NULL);
   if (matrix)
     *matrix = r.matrix;
-  *vector = r.vector;
+  if (vector)
+    *vector = r.vector;
   if (start)
     *start = r.start;
   *r.instance = (l2o_instance){.matrix = matrix ? r.matrix : NULL,
-                               .vector = r.vector,
+                               .vector = vector ? r.vector : NULL,
                                .start = start ? r.start : NULL,
                                .minimum = (double)NAN,
                                .rows = rows};

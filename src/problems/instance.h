@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Instances that are a matrix and a vector: what their families hold, share and keep in files. A family says once, in an
+/* Instances that are a matrix, mostly with a vector: what their families hold, share and keep in files. A family says once, in an
  * l2o_instance_kind, what its arrays are called and which operations they have; making an instance from a caller's arrays, from
- * room of its own, from the rows of a file or from a data set is the same for all of them. */
+ * room of its own, from the rows of a file or from a data set is the same for all of them. Rows that belong to classes have a
+ * header of their own, classification.h. */
 #ifndef L2O_PROBLEMS_INSTANCE_H
 #define L2O_PROBLEMS_INSTANCE_H
 #include "problems/families.h"
@@ -9,10 +10,12 @@
 /* p->data of such a problem. What an instance owns stands in one block that begins with this. */
 typedef struct l2o_instance {
   const l2o_real *matrix, *vector, *start; /* (rows, n), (rows), (n) or NULL: start at zero */
+  const size_t *label;                     /* (rows), below classes; of families that tell classes apart */
   double ridge, l1;                        /* weights of 1/2 |x|^2 and of |x|_1 */
   double lipschitz;                        /* of the smooth part's gradient, ridge included */
+  double trace;                            /* of the Hessian at most, ridge included; of families with l2o_instance_trace() */
   double minimum;                          /* not-a-number: to be computed when asked for */
-  size_t rows;
+  size_t rows, classes;
 } l2o_instance;
 
 typedef struct l2o_instance_kind {
@@ -31,6 +34,22 @@ typedef struct l2o_instance_kind {
 l2o_status l2o_instance_lipschitz(const l2o_problem *p, double *constant);
 l2o_status l2o_instance_start(const l2o_problem *p, l2o_real *x0);
 void l2o_instance_free(l2o_problem *p);
+#define L2O_INSTANCE_OPERATIONS                                                                                                    \
+  .struct_size = sizeof(l2o_problem_ops), .lipschitz = l2o_instance_lipschitz, .start = l2o_instance_start,                        \
+  .free = l2o_instance_free
+
+l2o_status l2o_instance_trace(const l2o_problem *p, double *trace);
+size_t l2o_instance_summands(const l2o_problem *p); /* one a row */
+/* ridge/2 |x|^2; g += ridge x */
+double l2o_instance_ridge(const l2o_problem *p, const l2o_real *x);
+void l2o_instance_add_ridge(const l2o_problem *p, l2o_real *g, const l2o_real *x);
+
+/* h(x) = l1 |x|_1 */
+l2o_status l2o_instance_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
+l2o_status l2o_instance_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work);
+l2o_status l2o_instance_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                                 const l2o_real *dout, l2o_real *work);
+#define L2O_L1_OPERATIONS .nonsmooth = l2o_instance_nonsmooth, .prox = l2o_instance_prox, .prox_vjp = l2o_instance_prox_vjp
 
 /* ---- the smooth part f(x) = 1/2 |A x - b|^2 + ridge/2 |x|^2 (squares.c) ---- */
 
@@ -39,7 +58,6 @@ l2o_status l2o_squares_value(const l2o_problem *p, double *f, const l2o_real *x,
 l2o_status l2o_squares_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work);
 l2o_status l2o_squares_hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work);
 l2o_status l2o_squares_hessian_trace(const l2o_problem *p, double *trace);
-size_t l2o_squares_summands(const l2o_problem *p);
 l2o_status l2o_squares_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
                                l2o_real *work);
 /* of the smooth part alone: least squares have it, LASSO does not */
@@ -51,18 +69,17 @@ void l2o_unit_columns(double *A, size_t rows, size_t n);
 /* stored = A, b = A x + noise with A as it is stored; noise (rows) may be NULL */
 void l2o_squares_fill(l2o_real *stored, l2o_real *b, const double *A, const double *x, const double *noise, size_t rows, size_t n);
 #define L2O_SQUARES_OPERATIONS                                                                                                     \
-  .struct_size = sizeof(l2o_problem_ops), .work_len = l2o_squares_work_len, .value = l2o_squares_value,                            \
-  .gradient = l2o_squares_gradient, .hessian_vector = l2o_squares_hessian_vector, .lipschitz = l2o_instance_lipschitz,             \
-  .start = l2o_instance_start, .free = l2o_instance_free, .summands = l2o_squares_summands, .partial = l2o_squares_partial,        \
-  .hessian_trace = l2o_squares_hessian_trace
+  L2O_INSTANCE_OPERATIONS, .work_len = l2o_squares_work_len, .value = l2o_squares_value, .gradient = l2o_squares_gradient,         \
+                           .hessian_vector = l2o_squares_hessian_vector, .summands = l2o_instance_summands,                        \
+                           .partial = l2o_squares_partial, .hessian_trace = l2o_squares_hessian_trace
 
 /* ---- making instances (instance.c) ---- */
 
 /* From a caller's arrays, which are borrowed and are checked here. `arrays->lipschitz` is the constant without the ridge, or 0 to
  * have it computed. */
 l2o_status l2o_instance_new(l2o_problem *out, const l2o_instance_kind *kind, const l2o_instance *arrays, size_t n, l2o_diag *diag);
-/* An instance with room for its arrays in one block, all zero: the caller fills them through the three pointers. `matrix` may be
- * NULL (it is borrowed from elsewhere), and `start`. NULL when out of memory. */
+/* An instance with room for its arrays in one block, all zero: the caller fills them through the three pointers. Each of these may
+ * be NULL: there is no such array, or it is borrowed from elsewhere. NULL when out of memory. */
 l2o_instance *l2o_instance_room(l2o_real **matrix, l2o_real **vector, l2o_real **start, size_t rows, size_t n);
 /* Makes the problem of a filled room: computes the constant where it is 0, and frees the room on failure. */
 l2o_status l2o_instance_finish(l2o_problem *out, const l2o_instance_kind *kind, l2o_instance *room, size_t n);
@@ -78,6 +95,12 @@ l2o_status l2o_instances_open(l2o_family **out, const l2o_instance_kind *kind, c
 /* Writes such a file; the matrix is stored once where all instances share it. */
 l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *instances, size_t count, const char *path,
                               l2o_diag *diag);
+/* A size that the user gave, or 0 where it is the option's default. */
+static inline size_t l2o_size_given(const l2o_option *option, double value) {
+  return value == option->initial ? 0 : (size_t)value;
+}
+/* Are there as many rows and features as the user asked for? 0: any number. L2O_ERR_SHAPE and a sentence if not. */
+l2o_status l2o_data_fits(const char *name, const l2o_dataset *data, size_t rows, size_t features, l2o_diag *diag);
 /* The one instance that a data set is: matrix = features, vector = labels. Takes the data over on success. */
 l2o_status l2o_instances_from_data(l2o_family **out, const l2o_instance_kind *kind, l2o_dataset *data, double ridge, double l1,
                                    l2o_diag *diag);

@@ -310,6 +310,14 @@ static void free_data_family(l2o_family *family) {
   free(family);
 }
 
+l2o_status l2o_data_fits(const char *name, const l2o_dataset *data, size_t rows, size_t features, l2o_diag *diag) {
+  if (features && features != data->features)
+    return l2o_fail(diag, L2O_ERR_SHAPE, "%s: n = %zu, but %s has %zu features", name, features, data->name, data->features);
+  if (rows && rows != data->rows)
+    return l2o_fail(diag, L2O_ERR_SHAPE, "%s: m = %zu, but %s has %zu rows", name, rows, data->name, data->rows);
+  return L2O_OK;
+}
+
 l2o_status l2o_instances_from_data(l2o_family **out, const l2o_instance_kind *kind, l2o_dataset *data, double ridge, double l1,
                                    l2o_diag *diag) {
   const char *name = data->name ? data->name : "the data";

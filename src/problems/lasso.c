@@ -10,32 +10,9 @@
 #include "problems/instance.h"
 #include "problems/lasso_minimum.h"
 #include "problems/patches.h"
-#include "problems/soft_threshold.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static double l1_of(const l2o_problem *p) {
-  return ((const l2o_instance *)p->data)->l1;
-}
-
-static l2o_status nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
-  *h = l2o_l1_norm(s, x, l1_of(p), p->n);
-  return L2O_OK;
-}
-
-static l2o_status prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work) {
-  (void)work;
-  l2o_soft_threshold(out, x, tau, l1_of(p), p->n);
-  return L2O_OK;
-}
-
-static l2o_status prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
-                           const l2o_real *dout, l2o_real *work) {
-  (void)work;
-  l2o_soft_threshold_vjp(dx, dtau, x, tau, dout, l1_of(p), p->n);
-  return L2O_OK;
-}
 
 static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) {
   const l2o_instance *d = p->data;
@@ -59,8 +36,7 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
   return status;
 }
 
-static const l2o_problem_ops ops = {L2O_SQUARES_OPERATIONS, .name = "lasso", .minimum = minimum,
-                                    .nonsmooth = nonsmooth, .prox = prox,    .prox_vjp = prox_vjp};
+static const l2o_problem_ops ops = {L2O_SQUARES_OPERATIONS, L2O_L1_OPERATIONS, .name = "lasso", .minimum = minimum};
 
 #define USUAL_L1 0.1
 static const l2o_instance_kind kind = {.name = "lasso",
@@ -268,6 +244,10 @@ static l2o_status create_from_images(l2o_family **out, const double *values, l2o
 static l2o_status create_from(l2o_family **out, const double *values, l2o_dataset *data, l2o_diag *diag) {
   if (data->image_height)
     return create_from_images(out, values, data, diag);
+  const size_t m = l2o_size_given(&options[OPTION_M], values[OPTION_M]), n = l2o_size_given(&options[OPTION_N], values[OPTION_N]);
+  l2o_status status = l2o_data_fits("lasso", data, m, n, diag);
+  if (status)
+    return status;
   return l2o_instances_from_data(out, &kind, data, 0, values[OPTION_L1] > 0 ? values[OPTION_L1] : USUAL_L1, diag);
 }
 

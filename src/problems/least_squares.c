@@ -3,15 +3,13 @@
  * A are N(0, 1), divided by sqrt(m) where `scaled`, and column j = 0, 1, ... multiplied by condition^(-j/(n-1)); b = A x* + noise e
  * with e ~ N(0, I), and x* zero or ~ N(0, I).
  *
- * sampler philox: stream 0 of (seed, index) gives A row by row, then e, then x* where it is not zero.
- * sampler mt19937: the same order from gsl_rng_mt19937 with seed + index, each array beginning a new pair of Box-Muller. */
+ * Order of the draws: A row by row, then e, then x* where it is not zero. */
 #include "core/diag.h"
 #include "core/linalg.h"
-#include "core/mersenne_twister.h"
+#include "problems/draws.h"
 #include "problems/instance.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const l2o_problem_ops ops = {L2O_SQUARES_OPERATIONS, .name = "least-squares", .minimum = l2o_squares_minimum};
 
@@ -34,7 +32,6 @@ typedef struct least_squares_family {
 
 enum { NO, YES };
 enum { ZERO, NORMAL };
-enum { PHILOX, MT19937 };
 enum { OPTION_N, OPTION_M, OPTION_RIDGE, OPTION_CONDITION, OPTION_SCALED, OPTION_SOLUTION, OPTION_NOISE, OPTION_SAMPLER };
 static const l2o_option options[] = {
     {"n", L2O_OPTION_INT, 50, 1, 1e6, NULL, "unknowns"},
@@ -44,45 +41,30 @@ static const l2o_option options[] = {
     {"scaled", L2O_OPTION_CHOICE, YES, 0, 0, "false|true", "divide A by sqrt(m)"},
     {"solution", L2O_OPTION_CHOICE, ZERO, 0, 0, "zero|normal", "x* in b = A x* + noise e: zero, or N(0, I)"},
     {"noise", L2O_OPTION_REAL, 1, 0, 1e12, NULL, "standard deviation of b - A x*"},
-    {"sampler", L2O_OPTION_CHOICE, PHILOX, 0, 0, "philox|mt19937", "random numbers: our streams, or GSL's Mersenne Twister"},
+    L2O_SAMPLER_OPTION,
     {0},
 };
-
-static void draw(double *A, double *noise, double *x, const least_squares_family *f, uint64_t seed, uint64_t index) {
-  const size_t n = f->base.n, m = f->m;
-  memset(x, 0, n * sizeof *x);
-  if (f->base.plain_seeds) {
-    l2o_twister t;
-    l2o_twister_seed_gsl(&t, (uint32_t)(seed + index));
-    l2o_twister_normal(&t, A, m * n);
-    l2o_twister_normal(&t, noise, m);
-    if (!f->solved_by_zero)
-      l2o_twister_normal(&t, x, n);
-    return;
-  }
-  l2o_rng rng;
-  l2o_rng_seed(&rng, seed, 0, index);
-  l2o_rng_normal(&rng, A, m * n);
-  l2o_rng_normal(&rng, noise, m);
-  if (!f->solved_by_zero)
-    l2o_rng_normal(&rng, x, n);
-}
 
 static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
   const least_squares_family *f = (const least_squares_family *)family;
   const size_t m = f->m, n = family->n;
-  if (family->plain_seeds && (seed > UINT32_MAX || index > UINT32_MAX - seed))
-    return l2o_fail(diag, L2O_ERR_ARG, "sampler mt19937 takes seed + index of 32 bits");
+  l2o_draws draws;
+  l2o_status status = l2o_draws_begin(&draws, family, seed, index, diag);
+  if (status)
+    return status;
   l2o_real *stored, *b;
   l2o_instance *d = l2o_instance_room(&stored, &b, NULL, m, n);
-  double *A = malloc((m * n + m + 2 * n) * sizeof *A);
+  double *A = calloc(m * n + m + 2 * n, sizeof *A);
   if (!d || !A) {
     free(d);
     free(A);
     return L2O_ERR_NOMEM;
   }
   double *noise = A + m * n, *x = noise + m, *scale = x + n;
-  draw(A, noise, x, f, seed, index);
+  l2o_draws_normal(&draws, A, m * n);
+  l2o_draws_normal(&draws, noise, m);
+  if (!f->solved_by_zero)
+    l2o_draws_normal(&draws, x, n);
   for (size_t j = 0; j < n; j++) {
     scale[j] = f->scaled ? 1 / sqrt((double)m) : 1;
     if (n > 1)
@@ -111,7 +93,7 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
                                        .n = n,
                                        .sample = sample,
                                        .free = l2o_family_release,
-                                       .plain_seeds = (int)values[OPTION_SAMPLER] == MT19937},
+                                       .plain_seeds = values[OPTION_SAMPLER] == L2O_SAMPLER_MT19937},
                               .m = m,
                               .ridge = values[OPTION_RIDGE],
                               .condition = values[OPTION_CONDITION],
@@ -124,7 +106,9 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
 
 /* Real data are taken as they are: of the options only the ridge applies. */
 static l2o_status create_from(l2o_family **out, const double *values, l2o_dataset *data, l2o_diag *diag) {
-  return l2o_instances_from_data(out, &kind, data, values[OPTION_RIDGE], 0, diag);
+  const size_t m = l2o_size_given(&options[OPTION_M], values[OPTION_M]), n = l2o_size_given(&options[OPTION_N], values[OPTION_N]);
+  l2o_status status = l2o_data_fits("least-squares", data, m, n, diag);
+  return status ? status : l2o_instances_from_data(out, &kind, data, values[OPTION_RIDGE], 0, diag);
 }
 
 static l2o_status open_file(l2o_family **out, const char *path, l2o_diag *diag) {

@@ -3,7 +3,7 @@
  * 100 times that. Everything is computed in double in both precisions: several of the functions are badly scaled on purpose. */
 #include "problems/more_garbow_hillstrom.h"
 #include "core/diag.h"
-#include "problems/families.h"
+#include "problems/instance.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -146,10 +146,6 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
   return L2O_OK;
 }
 
-static void free_family(l2o_family *family) {
-  free(family);
-}
-
 /* Are there n unknowns and m residuals (0: customary) of this function? */
 static l2o_status check_sizes(const l2o_mgh_function *row, size_t n, size_t m, l2o_diag *diag) {
   const size_t unknowns = n ? n : row->n, residuals = row->per_n * unknowns + row->plus;
@@ -188,13 +184,14 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
   mgh_family *f = malloc(sizeof *f);
   if (!f)
     return l2o_fail(diag, L2O_ERR_NOMEM, "more-garbow-hillstrom: out of memory");
-  *f = (mgh_family){.base = {.struct_size = sizeof f->base, .name = "more-garbow-hillstrom", .sample = sample, .free = free_family},
-                    .number = number,
-                    .n = n,
-                    .m = m,
-                    .start_factor = values[3] == 0   ? 1
-                                    : values[3] == 1 ? 10
-                                                     : 100};
+  *f = (mgh_family){
+      .base = {.struct_size = sizeof f->base, .name = "more-garbow-hillstrom", .sample = sample, .free = l2o_family_release},
+      .number = number,
+      .n = n,
+      .m = m,
+      .start_factor = values[3] == 0   ? 1
+                      : values[3] == 1 ? 10
+                                       : 100};
   if (number)
     f->base.n = n ? n : l2o_mgh_functions[number - 1].n;
   *out = &f->base;

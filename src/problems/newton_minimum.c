@@ -194,3 +194,55 @@ l2o_status l2o_newton_minimum(double *minimum, l2o_real *xstar, const l2o_smooth
   free(arena.base);
   return status;
 }
+
+/* ---- instances ---- */
+
+typedef struct objective {
+  l2o_in_double c;
+  const l2o_loss *loss;
+  size_t unknowns;
+} objective;
+
+static void layout_in_double(l2o_in_double *c, l2o_arena *arena, const l2o_loss *loss) {
+  L2O_TAKE(arena, c->A, c->m * c->n);
+  L2O_TAKE(arena, c->weighted, c->m * c->n);
+  L2O_TAKE(arena, c->scores, c->m * loss->outputs);
+  L2O_TAKE(arena, c->room, loss->room);
+}
+
+static void add_ridge_to_gradient(void *context, double *f, double *g, const double *x) {
+  objective *o = context;
+  const double ridge = o->c.d->ridge;
+  double squares = 0;
+  o->loss->gradient(&o->c, f, g, x);
+  for (size_t j = 0; j < o->unknowns; j++) {
+    squares += x[j] * x[j];
+    g[j] += ridge * x[j];
+  }
+  *f += 0.5 * ridge * squares;
+}
+
+static void add_ridge_to_hessian(void *context, double *H, const double *x) {
+  objective *o = context;
+  o->loss->hessian(&o->c, H, x);
+  for (size_t j = 0; j < o->unknowns; j++)
+    H[j * o->unknowns + j] += o->c.d->ridge;
+}
+
+l2o_status l2o_loss_minimum(const l2o_problem *p, double *fstar, l2o_real *xstar, const l2o_loss *loss) {
+  const l2o_instance *d = p->data;
+  objective o = {.c = {.d = d, .m = d->rows, .n = p->n / loss->outputs}, .loss = loss, .unknowns = p->n};
+  l2o_arena arena = {0};
+  if (p->n > L2O_NEWTON_MINIMUM_LARGEST)
+    return L2O_ERR_NOTSUP;
+  layout_in_double(&o.c, &arena, loss);
+  if (!l2o_arena_new(&arena))
+    return L2O_ERR_NOMEM;
+  layout_in_double(&o.c, &arena, loss);
+  for (size_t i = 0; i < o.c.m * o.c.n; i++)
+    o.c.A[i] = (double)d->matrix[i];
+  const l2o_smooth f = {.n = p->n, .context = &o, .gradient = add_ridge_to_gradient, .hessian = add_ridge_to_hessian};
+  l2o_status status = l2o_newton_minimum(fstar, xstar, &f, d->l1);
+  free(arena.base);
+  return status;
+}

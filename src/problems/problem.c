@@ -106,7 +106,8 @@ l2o_status l2o_problem_objective(const l2o_problem *p, double *f, const l2o_real
   l2o_status status = l2o_problem_value(p, f, x, work);
   if (!status)
     status = l2o_problem_nonsmooth(p, &h, NULL, x);
-  *f += h;
+  if (!status)
+    *f += h;
   return status;
 }
 

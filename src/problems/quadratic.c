@@ -72,17 +72,8 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
 }
 
 static const l2o_problem_ops ops = {
-    .struct_size = sizeof ops,
-    .name = "quadratic",
-    .work_len = work_len,
-    .value = value,
-    .gradient = gradient,
-    .hessian_vector = hessian_vector,
-    .lipschitz = l2o_instance_lipschitz,
-    .minimum = minimum,
-    .start = l2o_instance_start,
-    .free = l2o_instance_free,
-    .hessian_trace = hessian_trace,
+    L2O_INSTANCE_OPERATIONS,          .name = "quadratic", .work_len = work_len,           .value = value, .gradient = gradient,
+    .hessian_vector = hessian_vector, .minimum = minimum,  .hessian_trace = hessian_trace,
 };
 
 static l2o_status largest(double *constant, const l2o_real *A, size_t rows, size_t n) {

@@ -3,7 +3,7 @@
  * More, Garbow and Hillstrom 1981, number 21). The pairs are separate: from equal starts all of them go the same way, and a solver
  * sees a problem in two unknowns; the uneven start prevents that. Minimum 0 at (1, ..., 1). */
 #include "core/diag.h"
-#include "problems/families.h"
+#include "problems/instance.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -121,10 +121,6 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
   return L2O_OK;
 }
 
-static void free_family(l2o_family *family) {
-  free(family);
-}
-
 static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag) {
   const size_t n = (size_t)values[0];
   if (n % 2)
@@ -137,7 +133,7 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
                     .n = n,
                     .sample = sample,
                     .data = values[1] == 0 ? &even : &uneven,
-                    .free = free_family};
+                    .free = l2o_family_release};
   *out = f;
   return L2O_OK;
 }

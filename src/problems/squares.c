@@ -21,24 +21,15 @@ static double residual(const l2o_problem *p, const l2o_real *x, l2o_real *r) {
 }
 
 l2o_status l2o_squares_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
-  const double ridge = ((const l2o_instance *)p->data)->ridge;
-  *f = 0.5 * residual(p, x, work);
-  if (ridge > 0)
-    *f += 0.5 * ridge * l2o_dot(x, x, p->n);
+  *f = 0.5 * residual(p, x, work) + l2o_instance_ridge(p, x);
   return L2O_OK;
-}
-
-/* g += ridge x */
-static void add_ridge(l2o_real *g, double ridge, const l2o_real *x, size_t n) {
-  for (size_t i = 0; ridge > 0 && i < n; i++)
-    g[i] += (l2o_real)ridge * x[i];
 }
 
 l2o_status l2o_squares_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
   const l2o_instance *d = p->data;
   l2o_status status = l2o_squares_value(p, f, x, work);
   l2o_gemv_t(g, d->matrix, work, d->rows, p->n); /* g = A'(A x - b) + ridge x */
-  add_ridge(g, d->ridge, x, p->n);
+  l2o_instance_add_ridge(p, g, x);
   return status;
 }
 
@@ -47,7 +38,7 @@ l2o_status l2o_squares_hessian_vector(const l2o_problem *p, l2o_real *hv, const 
   (void)x;
   l2o_gemv(work, d->matrix, v, d->rows, p->n);
   l2o_gemv_t(hv, d->matrix, work, d->rows, p->n); /* hv = A'A v + ridge v */
-  add_ridge(hv, d->ridge, v, p->n);
+  l2o_instance_add_ridge(p, hv, v);
   return L2O_OK;
 }
 
@@ -56,10 +47,6 @@ l2o_status l2o_squares_hessian_trace(const l2o_problem *p, double *trace) {
   const l2o_instance *d = p->data;
   *trace = l2o_dot(d->matrix, d->matrix, d->rows * p->n) + (double)p->n * d->ridge;
   return L2O_OK;
-}
-
-size_t l2o_squares_summands(const l2o_problem *p) {
-  return ((const l2o_instance *)p->data)->rows;
 }
 
 /* f = m / (2 count) sum_i (a_i'x - b_i)^2 + ridge/2 |x|^2; only the rows asked for are read */
@@ -80,11 +67,9 @@ l2o_status l2o_squares_partial(const l2o_problem *p, double *f, l2o_real *g, con
     for (size_t j = 0; g && j < n; j++)
       g[j] += weight * a[j];
   }
-  *f = 0.5 * scale * squares;
-  if (d->ridge > 0)
-    *f += 0.5 * d->ridge * l2o_dot(x, x, n);
+  *f = 0.5 * scale * squares + l2o_instance_ridge(p, x);
   if (g)
-    add_ridge(g, d->ridge, x, n);
+    l2o_instance_add_ridge(p, g, x);
   return L2O_OK;
 }
 

@@ -2,27 +2,17 @@
 /* Families from arrays of the test's own, and the data sets of experiments/data. */
 #ifndef L2O_TEST_DATA_FAMILY_H
 #define L2O_TEST_DATA_FAMILY_H
-#include "core/options.h"
 #include "l2o_fixtures.h"
 
 /* "logistic:l2=1e-3" from A (rows, features) and labels (may be NULL). */
 static inline l2o_status family_from_arrays(l2o_family **out, const char *spec, const l2o_real *A, const double *labels,
                                             size_t rows, size_t features, l2o_diag *diag) {
-  char name[L2O_NAME_MAX];
-  const char *rest;
-  double values[L2O_OPTIONS_MAX];
   l2o_dataset *data;
   *out = NULL;
-  l2o_status status = l2o_spec_split(spec, name, &rest, diag);
-  const l2o_family_type *type = status ? NULL : l2o_family_type_find(name, diag);
-  if (!type)
-    return L2O_ERR_ARG;
-  status = l2o_options_parse(type->options, values, name, rest, diag);
-  if (!status)
-    status = l2o_dataset_new(&data, A, labels, rows, features, diag);
+  l2o_status status = l2o_dataset_new(&data, A, labels, rows, features, diag);
   if (status)
     return status;
-  status = type->create_from(out, values, data, diag);
+  status = l2o_family_new_from(out, spec, data, diag);
   if (status)
     l2o_dataset_free(data);
   return status;

@@ -127,6 +127,57 @@ static inline double gradient_at(const l2o_problem *p, l2o_real *g, const l2o_re
   return f;
 }
 
+/* Trace of the Hessian at x. */
+static inline double trace_at(const l2o_problem *p, const l2o_real *x) {
+  l2o_real *work = malloc((l2o_problem_hessian_work_len(p) + 1) * sizeof *work);
+  l2o_real *unit = calloc(p->n, sizeof *unit), *column = malloc(p->n * sizeof *column);
+  double trace = 0;
+  for (size_t j = 0; j < p->n; j++) {
+    unit[j] = 1;
+    assert_status(l2o_problem_hessian_vector(p, column, x, unit, work), L2O_OK, NULL);
+    trace += (double)column[j];
+    unit[j] = 0;
+  }
+  free(work);
+  free(unit);
+  free(column);
+  return trace;
+}
+
+/* Largest absolute eigenvalue of the Hessian at x by `iterations` of the power method, and its eigenvector, from v on. */
+static inline double eigenvalue_at(const l2o_problem *p, l2o_real *v, const l2o_real *x, int iterations) {
+  l2o_real *work = malloc((l2o_problem_hessian_work_len(p) + 1) * sizeof *work), *product = malloc(p->n * sizeof *product);
+  double eigenvalue = 0;
+  for (int k = 0; k < iterations; k++) {
+    assert_status(l2o_problem_hessian_vector(p, product, x, v, work), L2O_OK, NULL);
+    eigenvalue = 0;
+    for (size_t j = 0; j < p->n; j++)
+      eigenvalue += (double)product[j] * (double)product[j];
+    eigenvalue = sqrt(eigenvalue);
+    for (size_t j = 0; j < p->n; j++)
+      v[j] = (l2o_real)((double)product[j] / eigenvalue);
+  }
+  free(work);
+  free(product);
+  return eigenvalue;
+}
+
+/* ---- what must be refused ---- */
+
+typedef struct refused_spec {
+  const char *spec, *sentence; /* a part of it */
+} refused_spec;
+
+static inline void assert_refused_specs(const refused_spec *cases, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    l2o_family *family;
+    l2o_diag diag = {""};
+    assert_status(l2o_family_new(&family, cases[i].spec, &diag), L2O_ERR_ARG, NULL);
+    assert_names(&diag, cases[i].sentence);
+    assert_null(family);
+  }
+}
+
 /* ---- problems of a user ---- */
 
 /* Rosenbrock's valley in two unknowns, minimum 0 at (1, 1); a gradient and nothing else. */

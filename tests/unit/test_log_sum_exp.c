@@ -4,7 +4,7 @@
 #include "l2o_fixtures.h"
 
 #include "core/mersenne_twister.h"
-#include "counting_malloc.h"
+#include "failing_malloc.h"
 
 enum { M = 200, N = 50 };
 
@@ -126,28 +126,14 @@ static void constants_bound_the_hessian(void **state) {
   l2o_problem p = sampled("log-sum-exp:n=4,m=2,mu=0.1", 1, 0), q = sampled("log-sum-exp:n=4,m=30,mu=0.1", 1, 0);
   for (int two = 1; two >= 0; two--) {
     const l2o_problem *problem = two ? &p : &q;
-    l2o_real x[4] = {0}, unit[4] = {0}, column[4], v[4], work[60];
+    l2o_real x[4] = {0}, v[4];
     double constant, bound, largest = 0;
     assert_status(l2o_problem_lipschitz(problem, &constant), L2O_OK, NULL);
     assert_status(l2o_problem_hessian_trace(problem, &bound), L2O_OK, NULL);
     for (uint64_t seed = 0; seed < 400; seed++) {
-      double trace = 0, eigenvalue = 0;
-      for (size_t j = 0; j < 4; j++) {
-        unit[j] = 1;
-        assert_status(l2o_problem_hessian_vector(problem, column, x, unit, work), L2O_OK, NULL);
-        trace += (double)column[j];
-        unit[j] = 0;
-      }
+      const double trace = trace_at(problem, x);
       normal_reals(v, 4, seed);
-      for (int k = 0; k < 40; k++) {
-        assert_status(l2o_problem_hessian_vector(problem, column, x, v, work), L2O_OK, NULL);
-        eigenvalue = 0;
-        for (size_t j = 0; j < 4; j++)
-          eigenvalue += (double)column[j] * (double)column[j];
-        eigenvalue = sqrt(eigenvalue);
-        for (size_t j = 0; j < 4; j++)
-          v[j] = (l2o_real)((double)column[j] / eigenvalue);
-      }
+      const double eigenvalue = eigenvalue_at(problem, v, x, 40);
       const double rounding = BY_PRECISION(1 + 1e-13, 1 + 1e-5);
       assert_true(trace <= bound * rounding && eigenvalue <= constant * rounding);
       largest = fmax(largest, eigenvalue);
@@ -174,37 +160,10 @@ static void seeds_are_checked(void **state) {
   l2o_family_free(family);
 }
 
-static l2o_status make_everything(void) {
-  l2o_family *family;
-  l2o_problem p = {0};
-  double fstar;
-  l2o_status status = l2o_family_new(&family, "log-sum-exp:n=3,m=9", NULL);
-  if (!status)
-    status = l2o_family_sample(family, &p, 1, L2O_PURPOSE_EVAL, 0, NULL);
-  if (!status)
-    status = l2o_problem_minimum(&p, &fstar, NULL);
-  l2o_problem_free(&p);
-  l2o_family_free(family);
-  return status;
-}
-
 static void every_allocation_may_fail(void **state) {
   (void)state;
-  if (!allocations_are_counted())
-    skip();
-  assert_status(make_everything(), L2O_OK, NULL); /* and BLAS has what it keeps */
-  for (size_t n = 1;; n++) {
-    allocations_watch(n);
-    l2o_status status = make_everything();
-    allocations seen = allocations_seen();
-    assert_int_equal(seen.live, 0);
-    if (seen.calls < n) {
-      assert_status(status, L2O_OK, NULL);
-      assert_true(n > 5);
-      break;
-    }
-    assert_status(status, L2O_ERR_NOMEM, NULL);
-  }
+  char spec[] = "log-sum-exp:n=3,m=9";
+  assert_true(assert_allocations_may_fail(make_and_use_family, spec, L2O_OK, ALL_ARE_NEEDED) >= 5);
 }
 
 int main(void) {
