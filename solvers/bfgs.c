@@ -22,6 +22,11 @@ static size_t scratch_len(const l2o_iterate *it) {
   return 3 * it->n;
 }
 
+/* state: that of BFGS, then the search's memory */
+static size_t state_len(const l2o_iterate *it) {
+  return l2o_bfgs_state_len(it) + L2O_LINE_MEMORY;
+}
+
 static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
   l2o_status status = l2o_line_check(it, "bfgs", diag);
   return status ? status : l2o_bfgs_check(it, START, "bfgs", diag);
@@ -38,7 +43,12 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   l2o_bfgs_memory b = l2o_bfgs_recall(it, START);
   b.damp = it->options[CURVATURE] > 0;
   b.rescale = it->options[RESCALE] < 1;
-  l2o_line line = {.d = b.d, .x = it->scratch, .g = it->scratch + n, .kept = it->scratch + 2 * n, .alpha = 1};
+  l2o_line line = {.d = b.d,
+                   .x = it->scratch,
+                   .g = it->scratch + n,
+                   .kept = it->scratch + 2 * n,
+                   .memory = it->state + l2o_bfgs_state_len(it),
+                   .alpha = 1};
   l2o_status status = l2o_iterate_gradient(it);
   if (status)
     return status;
@@ -47,7 +57,7 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
     line.alpha = b.start == L2O_BFGS_SCALED ? l2o_line_first(it) : 1;
   }
   status = l2o_line_search(it, &line, stop);
-  if (!status && line.alpha == 0 && !(*b.fresh > 0)) { /* once more along -g, as long as H would have it */
+  if (!status && line.alpha == 0 && !*stop && !(*b.fresh > 0)) { /* once more along -g, as long as H would have it */
     const double scale = -l2o_dot(it->g, b.d, n) / l2o_dot(it->g, it->g, n);
     status = l2o_bfgs_init(it, &b);
     if (status)
@@ -60,7 +70,7 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
     return status;
   if (line.alpha > 0)
     l2o_bfgs_update(it, &b, line.x, line.g, line.kept, line.alpha);
-  else
+  else if (!*stop)
     *stop = L2O_STOP_STALLED;
   return L2O_OK;
 }
@@ -71,7 +81,7 @@ const l2o_solver l2o_bfgs = {
     .meaning = "BFGS with a dense inverse Hessian",
     .needs = L2O_NEEDS_GRADIENT | L2O_GLOBAL,
     .options = options,
-    .state_len = l2o_bfgs_state_len,
+    .state_len = state_len,
     .scratch_len = scratch_len,
     .check = check,
     .init = init,

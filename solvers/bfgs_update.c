@@ -64,13 +64,13 @@ static double damp(const l2o_iterate *it, l2o_real *y, l2o_real *Hy, const l2o_r
   return l2o_dot(s, y, n);
 }
 
-/* The scale of H after H <- H sqrt(max(1, s'y / y'Hy)); u and Hy are scaled alike. H itself takes the scale in before the two grow
+/* The scale of H after H <- H max(1, s'y / y'Hy)^(3/4); u and Hy are scaled alike. H itself takes the scale in before the two grow
  * too far apart. */
 static void enlarge(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *u, l2o_real *Hy, double sy, double yHy) {
   const size_t n = it->n;
   if (!(yHy > 0 && sy > yHy))
     return;
-  const l2o_real factor = (l2o_real)sqrt(sy / yHy);
+  const l2o_real factor = (l2o_real)pow(sy / yHy, 0.75);
   if (!isfinite(factor))
     return;
   *b->scale *= factor;

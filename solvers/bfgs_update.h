@@ -6,8 +6,8 @@
  *   d+ = -H+ g+ = -(u + s (w'g+) + w (s'g+)).
  *
  * Self-scaling: an H that is too small in the directions not seen yet (y'Hy < s'y: its curvatures are too large) is enlarged before
- * the update, half of the way, on a logarithmic scale, to where Oren and Luenberger (Management Science 1974) would set it.
- * Enlarging alone, as Al-Baali (Comput. Optim. Appl. 1998) scales, keeps superlinear convergence, as the factor tends to 1. */
+ * the update, three quarters of the way, on a logarithmic scale, to where Oren and Luenberger (Management Science 1974) would set
+ * it. Enlarging alone, as Al-Baali (Comput. Optim. Appl. 1998) scales, keeps superlinear convergence, as the factor tends to 1. */
 #ifndef L2O_BFGS_UPDATE_H
 #define L2O_BFGS_UPDATE_H
 #include <l2o/solver.h>
@@ -25,7 +25,7 @@ typedef struct l2o_bfgs_memory {
   l2o_real *H, *d;         /* (n, n), (n) */
   l2o_real *scale, *fresh; /* (1), and (1): not updated yet */
   l2o_bfgs_start start;
-  bool rescale; /* before an update H <- H sqrt(max(1, s'y / y'Hy)) */
+  bool rescale; /* before an update H <- H max(1, s'y / y'Hy)^(3/4) */
   bool damp;    /* Powell's damping (Math. Programming Study 1978) keeps s'y >= 0.2 s'Bs */
 } l2o_bfgs_memory;
 

@@ -13,9 +13,13 @@
 #endif
 
 enum kind { WOLFE, WEAK_WOLFE, ARMIJO, HALVING, UNIT, EXACT };
-enum { TRIALS = 60 };
-static const double FARTHEST = 1e17; /* times the first trial: a function that falls this far has no minimum along d */
-static const double NOISE = 10;      /* rounding errors of f, in units of epsilon |f| */
+/* most trials of a search, quiet trials of a search, quiet trials of a run without progress between */
+enum { TRIALS = 60, QUIET_TRIALS = 5, PATIENCE = 40 };
+static const double NOISE = 10;      /* rounding errors of f, in units of epsilon |f|; */
+static const double LOUDEST = 1000;  /* at most, where the slopes tell that they are larger */
+static const double PROGRESS = 0.9;  /* |g| falls noticeably: to this share */
+static const double FARTHEST = 1e17; /* times the first trial: no search goes on from there, */
+static const double FAR = 1e10;      /* and where that is so many times max(1, |x|) away, f has no minimum along d */
 
 typedef struct point {
   double a, f, slope;
@@ -26,10 +30,19 @@ typedef struct search {
   l2o_iterate *it;
   l2o_line *line;
   enum kind kind;
-  double c1, c2, noise, squares; /* squares: |g|^2 at the start */
+  double c1, c2, noise; /* noise: rounding errors of f, as far as is known */
   point start, best, trial;
-  bool stuck, finite, endless; /* of the last trial: x did not move; f and g are finite; f is -infinity */
+  double longest; /* trial so far */
+  int trials, quiet;
+  bool stuck, finite, endless; /* of the last trial: x did not move; f and g are finite; f is -infinity; */
+  bool onwards;                /* it is the longest, and too short to tell f or slope from those at the start */
 } search;
+
+/* Does f fall without bound? Not for being far from a first trial that was next to nothing. */
+static bool far(const search *s) {
+  const size_t n = s->it->n;
+  return s->endless || s->trial.a * l2o_norm(s->line->d, n) >= FAR * fmax(1, l2o_norm(s->line->x, n));
+}
 
 /* x = x_0 + a d; false if that is x_0. */
 static bool move(search *s, double a) {
@@ -43,6 +56,20 @@ static bool move(search *s, double a) {
   return moved;
 }
 
+/* May there be another trial? */
+static bool hopes(const search *s) {
+  return s->trials < TRIALS && s->quiet < QUIET_TRIALS;
+}
+
+/* Where phi is convex, phi(a) - phi(0) is within a phi'(0) and a phi'(a). A trial that is farther off than twice that, but by
+ * little as f goes, tells how large the rounding errors are: those of a sum of large terms of both signs are many epsilon |f|. */
+static void hear(search *s) {
+  const point *t = &s->trial, *start = &s->start;
+  const double surplus = fabs(t->f - start->f - t->a * (start->slope + t->slope) / 2);
+  if (surplus > t->a * (fabs(start->slope) + fabs(t->slope)) && surplus <= LOUDEST * EPSILON * fabs(start->f))
+    s->noise = fmax(s->noise, surplus);
+}
+
 /* Evaluates at x_0 + a d into s->trial. Fails only where the callback does. */
 static l2o_status evaluate(search *s, double a) {
   l2o_iterate *it = s->it;
@@ -50,11 +77,18 @@ static l2o_status evaluate(search *s, double a) {
   s->stuck = !move(s, a);
   if (s->stuck)
     return L2O_OK;
+  s->trials++;
   l2o_status status = l2o_iterate_gradient_at(it, &it->f, it->g, it->x);
   s->finite = status == L2O_OK;
   s->endless = status == L2O_ERR_NUMERIC && it->f == -HUGE_VAL;
-  if (s->finite)
+  if (s->finite) {
     s->trial = (point){a, it->f, l2o_dot(it->g, s->line->d, it->n)};
+    hear(s);
+  }
+  s->onwards = a > s->longest && s->finite && fabs(s->trial.f - s->start.f) <= s->noise &&
+               fabs(s->trial.slope - s->start.slope) <= sqrt(EPSILON) * -s->start.slope;
+  s->quiet += -a * s->start.slope <= s->noise && !s->onwards;
+  s->longest = fmax(a, s->longest);
   return status == L2O_ERR_NUMERIC ? L2O_OK : status;
 }
 
@@ -65,7 +99,7 @@ static bool decreases(const search *s) {
   if (t->f < start->f && t->f <= start->f + s->c1 * t->a * start->slope)
     return true;
   return fabs(t->f - start->f) <= s->noise && t->slope <= (2 * s->c1 - 1) * start->slope &&
-         l2o_dot(s->it->g, s->it->g, s->it->n) < s->squares;
+         l2o_norm(s->it->g, s->it->n) < l2o_norm(s->line->g, s->it->n);
 }
 
 /* The trial is not accepted, but may be the best so far. A gradient whose norm overflows cannot be reported. */
@@ -122,7 +156,7 @@ static double clamp(double a, double low, double high) {
 /* ---- the searches ---- */
 
 static l2o_status backtrack(search *s, double a, double lowest, double highest) {
-  for (int i = 0; i < TRIALS; i++) {
+  while (hopes(s)) {
     l2o_status status = evaluate(s, a);
     if (status)
       return status;
@@ -140,7 +174,7 @@ static l2o_status backtrack(search *s, double a, double lowest, double highest) 
 static l2o_status bisect(search *s, double a, l2o_stop *stop) {
   double low = 0, high = HUGE_VAL;
   const double farthest = FARTHEST * a;
-  for (int i = 0; i < TRIALS; i++) {
+  while (hopes(s)) {
     l2o_status status = evaluate(s, a);
     if (status)
       return status;
@@ -152,14 +186,15 @@ static l2o_status bisect(search *s, double a, l2o_stop *stop) {
     if (s->finite)
       keep(s);
     if (s->endless || (falls && a >= farthest)) {
-      *stop = L2O_STOP_DIVERGED;
+      if (far(s))
+        *stop = L2O_STOP_DIVERGED;
       break;
     }
-    if (falls)
+    if (falls || s->onwards)
       low = a;
     else
       high = a;
-    a = high < HUGE_VAL ? (low + high) / 2 : 2 * low;
+    a = !s->finite ? low + 0.1 * (a - low) : high < HUGE_VAL ? (low + high) / 2 : 2 * low;
   }
   return settle(s);
 }
@@ -214,7 +249,7 @@ static l2o_status more_thuente(search *s, double a, l2o_stop *stop) {
   point low = s->start, high = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
   double most = FARTHEST * a, width = HUGE_VAL, before = HUGE_VAL; /* of the interval: last time, and the time before that */
   bool cliff = false, first_stage = true;                          /* cliff: beyond `most` f is not finite */
-  for (int i = 0; i < TRIALS; i++) {
+  while (hopes(s)) {
     l2o_status status = evaluate(s, a);
     if (status)
       return status;
@@ -225,7 +260,8 @@ static l2o_status more_thuente(search *s, double a, l2o_stop *stop) {
     if (s->finite)
       keep(s);
     if (s->endless || (!cliff && s->finite && a >= most && s->trial.f <= s->start.f)) {
-      *stop = L2O_STOP_DIVERGED;
+      if (far(s))
+        *stop = L2O_STOP_DIVERGED;
       break;
     }
     if (!s->finite) { /* too far; within an interval, too far from its better end */
@@ -253,7 +289,7 @@ static l2o_status more_thuente(search *s, double a, l2o_stop *stop) {
     }
     if (high.a < HUGE_VAL) {
       const double now = fabs(high.a - low.a);
-      if (now >= 0.66 * before)
+      if (now >= 0.66 * before || !((a - low.a) * (high.a - a) > 0)) /* or not between the ends, for rounding */
         a = (low.a + high.a) / 2;
       before = width;
       width = now;
@@ -296,6 +332,28 @@ l2o_status l2o_line_check(const l2o_iterate *it, const char *solver, l2o_diag *d
   return L2O_OK;
 }
 
+/* What the rule remembers of its searches since f fell by more than rounding, or |g| noticeably: quiet trials, the fall of f, |g|
+ * at first. Too many of them end the run. What f fell by beyond a |phi'(0)| was luck. */
+static void take_stock(const search *s, l2o_stop *stop) {
+  l2o_real *quiet = s->line->memory, *fall = quiet + 1, *norm = quiet + 2;
+  *fall += (l2o_real)fmin(s->start.f - s->it->f, -s->line->alpha * s->start.slope);
+  if ((double)*fall > s->noise) {
+    *quiet = *fall = *norm = 0;
+    return;
+  }
+  const double now = l2o_norm(s->it->g, s->it->n);
+  if (*norm == 0)
+    *norm = (l2o_real)l2o_norm(s->line->g, s->it->n);
+  if (now < PROGRESS * (double)*norm) {
+    *quiet = *fall = 0;
+    *norm = (l2o_real)now;
+    return;
+  }
+  *quiet += (l2o_real)s->quiet;
+  if (*quiet >= PATIENCE && s->line->alpha > 0 && *stop == L2O_STOP_NONE)
+    *stop = L2O_STOP_STALLED;
+}
+
 l2o_status l2o_line_search(l2o_iterate *it, l2o_line *line, l2o_stop *stop) {
   const size_t n = it->n;
   search s = {.it = it,
@@ -303,8 +361,7 @@ l2o_status l2o_line_search(l2o_iterate *it, l2o_line *line, l2o_stop *stop) {
               .kind = (enum kind)it->options[L2O_LINE_KIND],
               .c1 = it->options[L2O_LINE_C1],
               .c2 = it->options[L2O_LINE_C2],
-              .noise = NOISE * EPSILON * fabs(it->f),
-              .squares = l2o_dot(it->g, it->g, n)};
+              .noise = NOISE * EPSILON * fabs(it->f)};
   double a = line->alpha;
   s.start = s.best = (point){0, it->f, l2o_dot(it->g, line->d, n)};
   line->alpha = 0;
@@ -326,14 +383,20 @@ l2o_status l2o_line_search(l2o_iterate *it, l2o_line *line, l2o_stop *stop) {
       return status;
     return s.stuck ? settle(&s) : s.finite ? accept(&s) : L2O_ERR_NUMERIC;
   case WEAK_WOLFE:
-    return bisect(&s, a, stop);
+    status = bisect(&s, a, stop);
+    break;
   case HALVING:
-    return backtrack(&s, a, 0.5, 0.5);
+    status = backtrack(&s, a, 0.5, 0.5);
+    break;
   case ARMIJO:
   case EXACT:
-    return backtrack(&s, a, 0.1, 0.5);
+    status = backtrack(&s, a, 0.1, 0.5);
+    break;
   case WOLFE:
+    status = more_thuente(&s, a, stop);
     break;
   }
-  return more_thuente(&s, a, stop);
+  if (!status)
+    take_stock(&s, stop);
+  return status;
 }

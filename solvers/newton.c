@@ -21,6 +21,12 @@ static size_t scratch_len(const l2o_iterate *it) {
   return 4 * it->n;
 }
 
+/* the search's memory */
+static size_t state_len(const l2o_iterate *it) {
+  (void)it;
+  return L2O_LINE_MEMORY;
+}
+
 static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
   return l2o_line_check(it, "newton", diag);
 }
@@ -64,20 +70,20 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   (void)tape;
   const size_t n = it->n;
   l2o_real *d = it->scratch;
-  l2o_line line = {.d = d, .x = d + n, .g = d + 2 * n, .kept = d + 3 * n, .alpha = 1};
+  l2o_line line = {.d = d, .x = d + n, .g = d + 2 * n, .kept = d + 3 * n, .memory = it->state, .alpha = 1};
   l2o_status status = l2o_iterate_gradient(it);
   if (!status)
     status = direction(it, d);
   if (!status)
     status = l2o_line_search(it, &line, stop);
-  if (!status && line.alpha == 0) { /* once more along -g */
+  if (!status && line.alpha == 0 && !*stop) { /* once more along -g */
     const double scale = -l2o_dot(it->g, d, n) / l2o_dot(it->g, it->g, n);
     for (size_t i = 0; i < n; i++)
       d[i] = -it->g[i];
     line.alpha = scale > 0 && isfinite(scale) ? scale : l2o_line_first(it);
     status = l2o_line_search(it, &line, stop);
   }
-  if (!status && line.alpha == 0)
+  if (!status && line.alpha == 0 && !*stop)
     *stop = L2O_STOP_STALLED;
   return status;
 }
@@ -88,6 +94,7 @@ const l2o_solver l2o_newton = {
     .meaning = "Newton's method with truncated conjugate gradients",
     .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_HESSIAN | L2O_GLOBAL,
     .options = options,
+    .state_len = state_len,
     .scratch_len = scratch_len,
     .check = check,
     .step = step,

@@ -251,6 +251,53 @@ static void unbounded_functions_diverge(void **state) {
       }
 }
 
+/* 1/2 |x - 1|^2 from 0, and -infinity but at 0. */
+static l2o_status bowl(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    g[i] = x[i] - 1;
+    *f += (double)g[i] * (double)g[i] / 2;
+  }
+  return L2O_OK;
+}
+static l2o_status pit(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  l2o_status status = bowl(p, f, g, x, work);
+  if (*f < (double)p->n / 2)
+    *f = -HUGE_VAL;
+  return status;
+}
+static const l2o_problem_ops bowl_ops = {.struct_size = sizeof bowl_ops, .name = "bowl", .gradient = bowl};
+static const l2o_problem_ops pit_ops = {.struct_size = sizeof pit_ops, .name = "pit", .gradient = pit};
+
+/* From a first trial that is next to nothing a search may go a long way, and that is no fall without bound. */
+static void a_tiny_first_trial_does_not_diverge(void **state) {
+  (void)state;
+  const l2o_problem p = {.ops = &bowl_ops, .n = 3};
+  for (size_t r = 0; r < 2; r++)
+    for (size_t k = 0; k < 2; k++) {
+      l2o_real x[3] = {0};
+      l2o_result result = run(RULES[r], searching(SEARCHES[k], ",first_step=1e-20"), &p, x, NULL);
+      assert_int_equal(result.stop, L2O_STOP_STALLED);
+      for (size_t i = 0; i < 3; i++)
+        assert_close(x[i], 1, BY_PRECISION(1e-12, 1e-5), 0);
+    }
+}
+
+/* f is -infinity wherever it is less than at the start: nothing better can be kept, but the run says why it ends. */
+static void a_fall_to_minus_infinity_diverges(void **state) {
+  (void)state;
+  const l2o_problem p = {.ops = &pit_ops, .n = 3};
+  for (size_t r = 0; r < 2; r++)
+    for (size_t k = 0; k < 2; k++) {
+      l2o_real x[3] = {0};
+      const l2o_result result = run(RULES[r], searching(SEARCHES[k], ""), &p, x, NULL);
+      assert_int_equal(result.stop, L2O_STOP_DIVERGED);
+      assert_true(x[0] == 0 && x[1] == 0 && x[2] == 0);
+      assert_true(result.last.objective == 1.5);
+    }
+}
+
 /* No direction is one of descent, or the slopes say nothing about f: the run must end, no higher than it began. */
 static void wrong_gradients_end(void **state) {
   (void)state;
@@ -307,6 +354,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_step_satisfies_its_conditions), cmocka_unit_test(the_exact_step_ends_where_the_slope_vanishes),
       cmocka_unit_test(the_unit_step_is_not_searched),       cmocka_unit_test(a_barrier_is_not_crossed),
+      cmocka_unit_test(a_tiny_first_trial_does_not_diverge), cmocka_unit_test(a_fall_to_minus_infinity_diverges),
       cmocka_unit_test(unbounded_functions_diverge),         cmocka_unit_test(wrong_gradients_end),
       cmocka_unit_test(a_callback_that_fails_ends_the_run),  cmocka_unit_test(options_that_do_not_fit_are_refused),
   };

@@ -268,7 +268,7 @@ static void the_update_is_that_of_bfgs(void **state) {
           }
         for (size_t i = 0; i < N; i++)
           yHy += (double)v.y[i] * Hy[i];
-        const double factor = rescale && k > 0 ? sqrt(fmax(1, sy / yHy)) : 1;
+        const double factor = rescale && k > 0 ? pow(fmax(1, sy / yHy), 0.75) : 1;
         double size = 0;
         for (size_t i = 0; i < N; i++)
           for (size_t j = 0; j < N; j++) {
@@ -420,6 +420,77 @@ static void the_end_is_at_the_minimum(void **state) {
   }
 }
 
+/* At the minimum f is flat to rounding and g is rounding itself: a run without a tolerance must notice, at once. Most calls, where
+ * the minimum is reached within a few to 30. */
+static void runs_end_where_the_precision_does(void **state) {
+  (void)state;
+  static const struct {
+    int function;
+    double factor; /* of the start */
+    size_t most;
+  } cases[] = {{2, 1, 45},  {6, 1, 45},  {8, 1, 45},        {9, 1, 50},        {26, 1, 100},    {33, 1, 30},
+               {34, 1, 30}, {35, 1, 80}, {9, 1.09375, 100}, {9, 1.28125, 100}, {9, 1.3125, 100}};
+  const char *const rules[] = {"bfgs", "lbfgs", "lbfgs"}, *const options[] = {"", "", "memory=6"};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t r = 0; r < 3; r++) {
+      char spec[64];
+      snprintf(spec, sizeof spec, "more-garbow-hillstrom:function=%d", cases[i].function);
+      l2o_problem p = sampled(spec, 0, 0);
+      l2o_real x[20], g[20];
+      assert_true(p.n <= 20);
+      assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+      for (size_t j = 0; j < p.n; j++)
+        x[j] *= (l2o_real)cases[i].factor;
+      gradient_at(&p, g, x);
+      const double first = l2o_norm(g, p.n);
+      l2o_result result = minimise(rules[r], options[r], &p, x, 1000, 0, NULL);
+      if (result.stop != L2O_STOP_STALLED || result.last.charged > cases[i].most)
+        fail_msg("%s:%s on %s: %s after %zu calls", rules[r], options[r], l2o_problem_name(&p), l2o_stop_name(result.stop),
+                 result.last.charged);
+      assert_true(result.last.gradient_norm <= BY_PRECISION(1e-7, 1e-2) * first);
+      l2o_problem_free(&p);
+    }
+}
+
+/* f = 1 + 1/2 sum_i (i + 1) (x_i - 1)^2 with rounding errors of up to 200 units in the last place, as those of a sum that cancels;
+ * g is exact. What f cannot tell, the slopes can: g still becomes small. */
+static l2o_status noisy(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  uint32_t hash = 2166136261u;
+  *f = 1;
+  for (size_t i = 0; i < p->n; i++) {
+    unsigned char bytes[sizeof *x];
+    memcpy(bytes, &x[i], sizeof bytes);
+    for (size_t j = 0; j < sizeof bytes; j++)
+      hash = (hash ^ bytes[j]) * 16777619u;
+    g[i] = (l2o_real)(i + 1) * (x[i] - 1);
+    *f += (double)g[i] * (double)(x[i] - 1) / 2;
+  }
+  *f += BY_PRECISION(2.2e-16, 1.2e-7) * 200 * (2 * (double)(hash >> 8) / 16777216 - 1);
+  return L2O_OK;
+}
+static const l2o_problem_ops noisy_ops = {.struct_size = sizeof noisy_ops, .name = "noisy", .gradient = noisy};
+
+static void slopes_decide_where_f_is_noise(void **state) {
+  (void)state;
+  const char *const rules[] = {"bfgs", "lbfgs"};
+  const l2o_problem p = {.ops = &noisy_ops, .n = N};
+  for (size_t r = 0; r < 2; r++)
+    for (uint64_t seed = 0; seed < 10; seed++) {
+      l2o_real x[N];
+      double start[N];
+      normal_doubles(start, N, seed);
+      for (size_t i = 0; i < N; i++)
+        x[i] = (l2o_real)start[i];
+      l2o_result result = minimise(rules[r], "", &p, x, 1000, 0, NULL);
+      assert_int_equal(result.stop, L2O_STOP_STALLED);
+      if (result.last.charged > 120)
+        fail_msg("%s, start %d: %zu calls", rules[r], (int)seed, result.last.charged);
+      if (!(result.last.gradient_norm <= BY_PRECISION(1e-9, 1e-4)))
+        fail_msg("%s, start %d: gradient %g is left", rules[r], (int)seed, result.last.gradient_norm);
+    }
+}
+
 /* Conjugate gradients meet negative curvature at once, or after a step; the run still ends in a minimum. */
 static void newton_leaves_a_saddle(void **state) {
   (void)state;
@@ -538,6 +609,8 @@ int main(void) {
       cmocka_unit_test(negative_curvature_is_skipped_or_damped),
       cmocka_unit_test(hypergradients_tune_the_step),
       cmocka_unit_test(the_end_is_at_the_minimum),
+      cmocka_unit_test(runs_end_where_the_precision_does),
+      cmocka_unit_test(slopes_decide_where_f_is_noise),
       cmocka_unit_test(newton_leaves_a_saddle),
       cmocka_unit_test(a_failed_search_is_tried_along_the_gradient),
       cmocka_unit_test(few_evaluations_do),
