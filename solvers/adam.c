@@ -6,14 +6,7 @@
 #include "solvers.h"
 
 enum { BETA1 = 2, BETA2, EPSILON };
-static const l2o_option options[] = {
-    L2O_STEP_OPTIONS,
-    {"beta1", L2O_OPTION_REAL, 0.9, 0, 0.9999999, NULL, "decay of the mean of the gradient"},
-    {"beta2", L2O_OPTION_REAL, 0.999, 0, 0.9999999, NULL, "decay of the mean of its square"},
-    {"epsilon", L2O_OPTION_REAL, 1e-8, 0, 1, NULL, "added to the denominator"},
-    L2O_BATCH_OPTION,
-    {0},
-};
+static const l2o_option options[] = {L2O_STEP_OPTIONS, L2O_ADAM_OPTIONS, L2O_BATCH_OPTION, {0}};
 
 /* state: m (n), v (n) */
 static size_t state_len(const l2o_iterate *it) {

@@ -13,9 +13,7 @@ static const double FLOOR = 1e-8;
 static const l2o_option options[] = {
     {"step", L2O_OPTION_REAL, 1e-3, 0, 1e12, NULL, "step size at the start"},
     {"kappa", L2O_OPTION_REAL, 1e-7, 0, 1e12, NULL, "learning rate of the step size"},
-    {"beta1", L2O_OPTION_REAL, 0.9, 0, 0.9999999, NULL, "decay of the mean of the gradient"},
-    {"beta2", L2O_OPTION_REAL, 0.999, 0, 0.9999999, NULL, "decay of the mean of its square"},
-    {"epsilon", L2O_OPTION_REAL, 1e-8, 0, 1, NULL, "added to the denominator"},
+    L2O_ADAM_OPTIONS,
     L2O_BATCH_OPTION,
     {0},
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "adaptive_step.h"
 #include "core/linalg.h"
-#include "solvers.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -33,24 +32,36 @@ static l2o_status arc(const l2o_iterate *it, l2o_real *z, double a) {
 }
 
 /* The rule ends at x, to which f and g belong. */
-static l2o_status stall(l2o_iterate *it, l2o_stop *stop) {
+static l2o_status end(l2o_iterate *it, bool endless, l2o_stop *stop) {
   l2o_iterate_moved(it);
   it->has_gradient = true;
-  *stop = L2O_STOP_STALLED;
+  *stop = endless ? L2O_STOP_DIVERGED : L2O_STOP_STALLED;
   return L2O_OK;
+}
+
+/* ---- fixed ---- */
+
+static l2o_status fixed_step(l2o_iterate *it) {
+  l2o_status status = l2o_iterate_gradient(it);
+  if (status)
+    return status;
+  const l2o_real s = (l2o_real)it->step;
+  for (size_t i = 0; i < it->n; i++)
+    it->x[i] -= s * it->g[i];
+  return l2o_problem_project(it->problem, it->x, it->x, it->work);
 }
 
 /* ---- Armijo ---- */
 
 /* state: the last accepted step; scratch: trial (n), d (n) */
-size_t l2o_armijo_state_len(void) {
+static size_t armijo_state_len(void) {
   return L2O_REALS_OF(double);
 }
-size_t l2o_armijo_scratch_len(const l2o_iterate *it) {
+static size_t armijo_scratch_len(const l2o_iterate *it) {
   return 2 * it->n;
 }
 
-l2o_status l2o_armijo_step(l2o_iterate *it, l2o_stop *stop) {
+static l2o_status armijo_step(l2o_iterate *it, l2o_stop *stop) {
   const size_t n = it->n;
   l2o_real *trial = it->scratch, *d = trial + n;
   double last, f;
@@ -59,14 +70,18 @@ l2o_status l2o_armijo_step(l2o_iterate *it, l2o_stop *stop) {
   if (status)
     return status;
   double a = fmin(last > 0 ? 2 * last : first_step(it), LARGEST);
+  bool endless = false;
   for (int tries = 0; tries < TRIES; tries++, a /= 2) {
     if ((status = arc(it, trial, a)))
       return status;
     if (!differs(d, trial, it->x, n))
       break;
-    if (!l2o_all_finite(trial, n))
+    if (!l2o_all_finite(trial, n)) {
+      endless = true;
       continue;
+    }
     status = l2o_iterate_value_at(it, &f, trial);
+    endless |= f == -HUGE_VAL;
     if (status == L2O_OK && f <= it->f + C1 * l2o_dot(it->g, d, n)) {
       memcpy(it->x, trial, n * sizeof *trial);
       memcpy(it->state, &a, sizeof a);
@@ -75,7 +90,7 @@ l2o_status l2o_armijo_step(l2o_iterate *it, l2o_stop *stop) {
     if (status != L2O_OK && status != L2O_ERR_NUMERIC)
       return status;
   }
-  return stall(it, stop);
+  return end(it, endless, stop);
 }
 
 /* ---- spectral ---- */
@@ -89,10 +104,10 @@ typedef struct memory {
 } memory;
 
 /* state: memory, kept point (n), gradient there (n); scratch: trial (n), d (n), gradient at the trial (n) */
-size_t l2o_spectral_state_len(const l2o_iterate *it) {
+static size_t spectral_state_len(const l2o_iterate *it) {
   return L2O_REALS_OF(memory) + 2 * it->n;
 }
-size_t l2o_spectral_scratch_len(const l2o_iterate *it) {
+static size_t spectral_scratch_len(const l2o_iterate *it) {
   return 3 * it->n;
 }
 
@@ -137,7 +152,7 @@ static void accept(l2o_iterate *it, memory *m, l2o_spectral length, double last,
   it->has_gradient = true;
 }
 
-l2o_status l2o_spectral_step(l2o_iterate *it, l2o_spectral length, l2o_stop *stop) {
+static l2o_status spectral_step(l2o_iterate *it, l2o_spectral length, l2o_stop *stop) {
   const size_t n = it->n;
   l2o_real *trial = it->scratch, *d = trial + n, *g = d + n, *kept = it->state + L2O_REALS_OF(memory);
   memory m;
@@ -156,10 +171,11 @@ l2o_status l2o_spectral_step(l2o_iterate *it, l2o_spectral length, l2o_stop *sto
     lambda /= 10;
   if (status)
     return status;
+  bool endless = tries > 0;
   differs(d, trial, it->x, n);
   const double slope = l2o_dot(it->g, d, n), level = highest(&m);
   for (bool moves = slope < 0; moves && tries < TRIES; tries++) {
-    double f, shorter = 0;
+    double f = 0, shorter = 0;
     status = l2o_all_finite(trial, n) ? l2o_iterate_gradient_at(it, &f, g, trial) : L2O_ERR_NUMERIC;
     if (status == L2O_OK && f <= level + C1 * alpha * slope) {
       accept(it, &m, length, alpha * lambda, f, g);
@@ -170,6 +186,7 @@ l2o_status l2o_spectral_step(l2o_iterate *it, l2o_spectral length, l2o_stop *sto
       shorter = -alpha * alpha * slope / (2 * (f - it->f - alpha * slope));
     else if (status != L2O_ERR_NUMERIC)
       return status;
+    endless |= f == -HUGE_VAL;
     alpha = fmin(fmax(shorter, 0.1 * alpha), 0.5 * alpha);
     moves = false;
     for (size_t i = 0; i < n; i++) { /* x and x + d are in the set, and it is convex */
@@ -182,5 +199,33 @@ l2o_status l2o_spectral_step(l2o_iterate *it, l2o_spectral length, l2o_stop *sto
     memcpy(it->g, kept + n, n * sizeof *kept);
     it->f = m.best;
   }
-  return stall(it, stop);
+  return end(it, endless, stop);
+}
+
+/* ---- the rule that the options name ---- */
+
+l2o_step_rule l2o_adaptive_rule(const l2o_iterate *it) {
+  return (l2o_step_rule)it->options[L2O_ADAPTIVE_RULE];
+}
+
+bool l2o_adaptive_finds_step(const l2o_iterate *it) {
+  return l2o_adaptive_rule(it) != L2O_STEP_FIXED;
+}
+
+size_t l2o_adaptive_state_len(const l2o_iterate *it) {
+  const l2o_step_rule rule = l2o_adaptive_rule(it);
+  return rule == L2O_STEP_FIXED ? 0 : rule == L2O_STEP_ARMIJO ? armijo_state_len() : spectral_state_len(it);
+}
+
+size_t l2o_adaptive_scratch_len(const l2o_iterate *it) {
+  const l2o_step_rule rule = l2o_adaptive_rule(it);
+  return rule == L2O_STEP_FIXED ? 0 : rule == L2O_STEP_ARMIJO ? armijo_scratch_len(it) : spectral_scratch_len(it);
+}
+
+l2o_status l2o_adaptive_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  (void)tape;
+  const l2o_step_rule rule = l2o_adaptive_rule(it);
+  return rule == L2O_STEP_FIXED    ? fixed_step(it)
+         : rule == L2O_STEP_ARMIJO ? armijo_step(it, stop)
+                                   : spectral_step(it, (l2o_spectral)it->options[L2O_ADAPTIVE_BB], stop);
 }

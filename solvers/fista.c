@@ -12,16 +12,9 @@
  * A start outside the set of a constrained problem is projected first; y_k may still leave the set, where f must be defined. */
 #include "core/real.h"
 #include "proximal_step.h"
-#include "solvers.h"
 
 enum { RESTART = 2, BACKTRACKING };
-static const l2o_option options[] = {
-    L2O_STEP_OPTIONS,
-    L2O_RESTART_OPTION,
-    {"backtracking", L2O_OPTION_CHOICE, 0, 0, 0, "false|true",
-     "find the step: halve it until f lies below its quadratic model; needs no Lipschitz constant"},
-    {0},
-};
+static const l2o_option options[] = {L2O_STEP_OPTIONS, L2O_RESTART_OPTION, L2O_BACKTRACKING_OPTION, {0}};
 
 typedef struct memory {
   double s, objective; /* the last step, F(x_k) */

@@ -3,16 +3,10 @@
  * SIAM J. Imaging Sci. 2009, section 3): x_{k+1} = prox_{s h}(x_k - s grad f(x_k)). On a smooth problem it is gradient descent, on
  * a constrained one the prox is the projection, and a start outside the set is projected first. */
 #include "proximal_step.h"
-#include "solvers.h"
 #include <string.h>
 
 enum { BACKTRACKING = 2 };
-static const l2o_option options[] = {
-    L2O_STEP_OPTIONS,
-    {"backtracking", L2O_OPTION_CHOICE, 0, 0, 0, "false|true",
-     "find the step: halve it until f lies below its quadratic model; needs no Lipschitz constant"},
-    {0},
-};
+static const l2o_option options[] = {L2O_STEP_OPTIONS, L2O_BACKTRACKING_OPTION, {0}};
 
 static bool backtracking(const l2o_iterate *it) {
   return it->options[BACKTRACKING] > 0;
@@ -46,7 +40,8 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   if (status)
     return status;
   l2o_iterate_moved(it);
-  if (!*stop) { /* the trial's gradient is the next step's */
+  const bool stays = *stop == L2O_STOP_STALLED || memcmp(z, it->x, n * sizeof *z) == 0;
+  if (!stays) { /* the trial's gradient is the next step's */
     memcpy(it->state, &s, sizeof s);
     memcpy(it->x, z, n * sizeof *z);
     memcpy(it->g, g, n * sizeof *g);

@@ -8,12 +8,9 @@
 
 enum { DECAY = 2, EPSILON, MOMENTUM };
 static const l2o_option options[] = {
-    L2O_STEP_OPTIONS,
-    {"decay", L2O_OPTION_REAL, 0.9, 0, 0.9999999, NULL, "decay of the mean of the squared gradient"},
-    {"epsilon", L2O_OPTION_REAL, 1e-8, 0, 1, NULL, "added to the denominator"},
-    {"momentum", L2O_OPTION_REAL, 0, 0, 0.9999999, NULL, "share of the last move that is kept"},
-    L2O_BATCH_OPTION,
-    {0},
+    L2O_STEP_OPTIONS,   L2O_DECAY_OPTION("decay", 0.9, "squared gradient"),
+    L2O_EPSILON_OPTION, {"momentum", L2O_OPTION_REAL, 0, 0, 0.9999999, NULL, "share of the last move that is kept"},
+    L2O_BATCH_OPTION,   {0},
 };
 
 /* state: v (n), u (n) */

@@ -42,10 +42,21 @@ extern const l2o_solver l2o_math_l2o_nesterov;
 #define L2O_BATCH_OPTION                                                                                                           \
   { "batch", L2O_OPTION_INT, 0, 0, 1e9, NULL, "summands drawn for each step; 0: the whole sum" }
 
+/* The running moments of the gradient: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, steps by m / (sqrt(v) + epsilon). */
+#define L2O_DECAY_OPTION(name, initial, of)                                                                                        \
+  { name, L2O_OPTION_REAL, initial, 0, 0.9999999, NULL, "decay of the running mean of the " of }
+#define L2O_EPSILON_OPTION                                                                                                         \
+  { "epsilon", L2O_OPTION_REAL, 1e-8, 0, 1, NULL, "added to the root of the mean square, which the step is divided by" }
+#define L2O_ADAM_OPTIONS                                                                                                           \
+  L2O_DECAY_OPTION("beta1", 0.9, "gradient"), L2O_DECAY_OPTION("beta2", 0.999, "squared gradient"), L2O_EPSILON_OPTION
+
 /* When an accelerated rule drops its momentum. */
 enum { L2O_RESTART_NONE, L2O_RESTART_GRADIENT, L2O_RESTART_FUNCTION };
 #define L2O_RESTART_OPTION                                                                                                         \
-  { "restart", L2O_OPTION_CHOICE, L2O_RESTART_NONE, 0, 0, "none|gradient|function", "drop the momentum when it points uphill" }
+  {                                                                                                                                \
+    "restart", L2O_OPTION_CHOICE, L2O_RESTART_NONE, 0, 0, "none|gradient|function",                                                \
+        "when the momentum is dropped: if the gradient opposes the move, or if the objective rose"                                 \
+  }
 
 /* Reals of a rule's state that a `type` takes; it goes in and out by memcpy(). */
 #define L2O_REALS_OF(type) ((sizeof(type) + sizeof(l2o_real) - 1) / sizeof(l2o_real))

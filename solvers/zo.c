@@ -12,6 +12,10 @@ static int choice(const l2o_iterate *it, int option) {
   return (int)it->options[option];
 }
 
+double zo_size(const l2o_iterate *it) {
+  return fmax(1, l2o_norm(it->x, it->n) / sqrt((double)it->n));
+}
+
 zo_memory *zo_recall(const l2o_iterate *it) {
   return (void *)it->state;
 }
@@ -129,14 +133,12 @@ l2o_status zo_init(l2o_iterate *it, bool average) {
   return step_size(&it->step, &memory->searches, it, average, NULL);
 }
 
-/* h where the option `radius` is 0 (zo.h); f = f(x). */
+/* h / s where the option `radius` is 0 (zo.h); f = f(x_0). */
 static double default_distance(const l2o_iterate *it, double f) {
   double L;
-  if (l2o_problem_lipschitz(it->problem, &L))
-    L = 1;
-  const double s = fmax(1, l2o_norm(it->x, it->n) / sqrt((double)it->n));
-  const double h = choice(it, ZO_DIFFERENCE) == ZO_TWO_SIDED ? cbrt(3 * EPS * fabs(f) / L) : 2 * sqrt(EPS * fabs(f) / L);
-  return s * fmax(h, sqrt(EPS));
+  const double share = l2o_problem_lipschitz(it->problem, &L) ? 1 : fabs(f) / L;
+  const double h = choice(it, ZO_DIFFERENCE) == ZO_TWO_SIDED ? cbrt(3 * EPS * share) : 2 * sqrt(EPS * share);
+  return fmax(h, sqrt(EPS));
 }
 
 l2o_status zo_value(l2o_iterate *it, double *f, const l2o_real *x, bool charged) {
@@ -166,7 +168,7 @@ l2o_status zo_begin(zo_plan *plan, l2o_iterate *it, bool average, l2o_stop *stop
   }
   if (memory->h == 0)
     memory->h = default_distance(it, plan->f);
-  plan->h = memory->h;
+  plan->h = it->options[ZO_RADIUS] > 0 ? memory->h : memory->h * zo_size(it);
   return L2O_OK;
 }
 

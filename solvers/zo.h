@@ -11,11 +11,11 @@
  * probed at the distance h = mu sqrt(n), so that all kinds look equally far, and with q = n are the axes in order. Direction i of
  * step k is stream (it->seed, i, k) and depends on nothing else.
  *
- * Radius. The option `radius` is mu. 0: from f and the Lipschitz constant L (1 where unknown) at the start, so that curvature and
- * rounding err alike,
+ * Radius. The option `radius` is mu. 0: from f at the start and the Lipschitz constant L, so that curvature and rounding err alike,
  *   one-sided h = 2 s sqrt(eps |f| / L),  two-sided h = s (3 eps |f| / L)^(1/3),  s = max(1, |x| / sqrt(n)),
- * with eps the precision, and h at least s sqrt(eps): x + h u must differ from x (f may happen to be 0). The two-sided rule takes L
- * for the Hessian's Lipschitz constant, which nobody knows, and costs one value at the start.
+ * with eps the precision, and h at least s sqrt(eps): x + h u must differ from x (f may happen to be 0), which is why s follows x.
+ * Where L is unknown |f| stands for it: f is taken to change by its size where x does, and h does not depend on the unit of f. The
+ * two-sided rule takes L for the Hessian's Lipschitz constant, which nobody knows, and costs one value at the start.
  *
  * Counting. Every call is in value_calls. The budget is charged all of them (counting=calls) or q a step, as papers count
  * (counting=differences). A step that the budget does not allow whole is not begun.
@@ -54,17 +54,35 @@ enum { ZO_SMOOTHNESS, ZO_TRACE_AWARE };
 enum { ZO_SMOOTH, ZO_CONVEX, ZO_STOCHASTIC };
 enum { ZO_SEARCH_AUTO, ZO_SEARCH_NONE, ZO_SEARCH_ARMIJO };
 
-#define ZO_OPTIONS(kind, theory)                                                                                                   \
+#define ZO_OPTIONS(kind, limit, theory)                                                                                            \
   {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "step size; 0: step_scale times " theory},                                           \
       {"step_scale", L2O_OPTION_REAL, 1, 1e-12, 1e6, NULL, "factor of the step size, where step is 0"},                            \
       {"queries", L2O_OPTION_INT, 1, 1, 1e9, NULL, "directions q that a step probes"},                                             \
-      {"directions", L2O_OPTION_CHOICE, kind, 0, 0, "gaussian|sphere|orthonormal|coordinate", "the last two need q <= n"},         \
-      {"radius", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "mu, or mu sqrt(n) along unit vectors; 0: from f and L at the start"},         \
-      {"difference", L2O_OPTION_CHOICE, ZO_ONE_SIDED, 0, 0, "one-sided|two-sided", "q + 1 calls a step, or 2q"},                   \
-      {"counting", L2O_OPTION_CHOICE, ZO_CALLS, 0, 0, "calls|differences", "the budget is charged every call, or q a step"},       \
+      {"directions", L2O_OPTION_CHOICE, kind, 0, 0, "gaussian|sphere|orthonormal|coordinate", "how they are drawn; needs " limit}, \
+      {"radius",                                                                                                                   \
+       L2O_OPTION_REAL,                                                                                                            \
+       0,                                                                                                                          \
+       0,                                                                                                                          \
+       1e12,                                                                                                                       \
+       NULL,                                                                                                                       \
+       "smoothing radius mu: probes lie about mu sqrt(n) from x; 0: from precision, f and L"},                                     \
+      {"difference",                                                                                                               \
+       L2O_OPTION_CHOICE,                                                                                                          \
+       ZO_ONE_SIDED,                                                                                                               \
+       0,                                                                                                                          \
+       0,                                                                                                                          \
+       "one-sided|two-sided",                                                                                                      \
+       "between a probe and f(x): q + 1 calls a step; between two probes: 2q"},                                                    \
+      {"counting", L2O_OPTION_CHOICE, ZO_CALLS, 0, 0, "calls|differences", "what the budget is charged: every call, or q a step"}, \
       {"step_rule", L2O_OPTION_CHOICE, ZO_SMOOTHNESS, 0, 0, "smoothness|trace", "step from L, or from L and the Hessian's trace"}, \
       {"trace", L2O_OPTION_REAL, 0, 0, 1e300, NULL, "trace of the Hessian; 0: the problem's"},                                     \
-      {"setting", L2O_OPTION_CHOICE, ZO_SMOOTH, 0, 0, "smooth|convex|stochastic", "step whole, half, or shorter for noise"},       \
+      {"setting",                                                                                                                  \
+       L2O_OPTION_CHOICE,                                                                                                          \
+       ZO_SMOOTH,                                                                                                                  \
+       0,                                                                                                                          \
+       0,                                                                                                                          \
+       "smooth|convex|stochastic",                                                                                                 \
+       "theory of the step: smooth (convex or not), convex (half of it), stochastic (shorter, for the noise)"},                    \
       {"noise", L2O_OPTION_REAL, 0, 0, 1e300, NULL, "stochastic: variance sigma^2 of a minibatch's gradient"},                     \
       {"horizon", L2O_OPTION_REAL, 0, 0, 1e18, NULL, "stochastic: steps T to be made"},                                            \
       {"drop", L2O_OPTION_REAL, 0, 0, 1e300, NULL, "stochastic: f(x_0) - min f"}, L2O_BATCH_OPTION
@@ -81,7 +99,7 @@ typedef struct zo_plan {
 
 /* What is remembered between steps. */
 typedef struct zo_memory {
-  double h;
+  double h;      /* distance of a unit probe; with radius=0 in units of s, and 0 before the first step */
   bool searches; /* zo-align: step size by line search */
   double trial;  /* its first trial, 0 before the first step */
   size_t idle;   /* steps in a row that found nothing better */
@@ -96,6 +114,8 @@ l2o_status zo_init(l2o_iterate *it, bool average);
 
 /* Begins a step: budget, f(x) if needed, radius at the first one. Where *stop is set nothing has been done. */
 l2o_status zo_begin(zo_plan *plan, l2o_iterate *it, bool average, l2o_stop *stop);
+/* s = max(1, |x| / sqrt(n)) */
+double zo_size(const l2o_iterate *it);
 /* Counted value at x; with counting=differences the budget is charged only if `charged`. */
 l2o_status zo_value(l2o_iterate *it, double *f, const l2o_real *x, bool charged);
 /* Draws the directions, probes f along them, and leaves in plan->g

@@ -8,8 +8,9 @@
  * line_search=armijo, and auto where neither `step` nor L is known: eta is halved until
  *   f(x - eta g) <= f(x) - c eta |g|^2,  c = 1/4        (on a constrained problem: |x - x_{k+1}|^2 / eta instead of eta |g|^2)
  * and doubled for the next step if that held at once. Every trial is a call and is charged. The first eta is `step` or the theory's
- * or moves x by max(1, |x| / sqrt(n)). A step that finds nothing better than rounding stays where it is; as many in a row as it
- * takes to see n directions, and the run has stalled.
+ * or moves x by max(1, |x| / sqrt(n)). A step that finds nothing better than rounding stays where it is; it does not look nearer
+ * than a share of h, or of h^2 / s where differences are two-sided: there their error decides. As many in a row as it takes to see
+ * n directions, and the run has stalled. It has diverged if all trials fail and f was -infinity at one of them.
  *
  * zo.h tells what the options mean. Cost: q or 2q values, and O(q^2 n) for the orthonormal basis; q n reals, none for axes. */
 #include "core/linalg.h"
@@ -18,10 +19,10 @@
 #include <math.h>
 #include <string.h>
 
-static const double DECREASE = 0.25;
+static const double DECREASE = 0.25, CLOSEST = 1. / 64;
 enum { TRIALS = 100 };
 
-static const l2o_option options[] = {ZO_OPTIONS(ZO_ORTHONORMAL, "1/L"),
+static const l2o_option options[] = {ZO_OPTIONS(ZO_ORTHONORMAL, "queries <= n", "1/L"),
                                      {"line_search", L2O_OPTION_CHOICE, ZO_SEARCH_AUTO, 0, 0, "auto|none|armijo",
                                       "auto: armijo where the problem gives no L and step is 0"},
                                      {0}};
@@ -37,7 +38,7 @@ static l2o_status init(l2o_iterate *it) {
 }
 
 static double first_trial(const l2o_iterate *it, double norm) {
-  return it->step > 0 ? it->step : fmax(1, l2o_norm(it->x, it->n) / sqrt((double)it->n)) / norm;
+  return it->step > 0 ? it->step : zo_size(it) / norm;
 }
 
 /* eta |g|^2, or |x - y|^2 / eta where y has been projected. */
@@ -59,8 +60,11 @@ static l2o_status search(zo_plan *plan, l2o_stop *stop) {
   if (memory->trial == 0 && squares > 0)
     memory->trial = first_trial(it, sqrt(squares));
   double eta = memory->trial;
-  for (size_t trial = 0; trial < TRIALS && squares > 0; trial++, eta /= 2) {
-    double f;
+  bool endless = false;
+  const double blind = it->options[ZO_DIFFERENCE] == ZO_TWO_SIDED ? plan->h * plan->h / zo_size(it) : plan->h;
+  const double shortest = CLOSEST * blind / sqrt(squares);
+  for (size_t trial = 0; trial < TRIALS && squares > 0 && (trial == 0 || eta >= shortest); trial++, eta /= 2) {
+    double f = 0;
     if (trial > plan->left) /* the budget ends here, and with it the run */
       return L2O_OK;
     l2o_status status = zo_move(plan, plan->y, eta);
@@ -77,8 +81,11 @@ static l2o_status search(zo_plan *plan, l2o_stop *stop) {
     }
     if (status && status != L2O_ERR_NUMERIC)
       return status;
+    endless |= f == -HUGE_VAL;
   }
-  if (++memory->idle * plan->q >= it->n)
+  if (endless)
+    *stop = L2O_STOP_DIVERGED;
+  else if (++memory->idle * plan->q >= it->n)
     *stop = L2O_STOP_STALLED;
   return L2O_OK;
 }

@@ -7,7 +7,8 @@
  * what the options mean. Cost: q or 2q values and O(q n); O(n) memory but for orthonormal directions. */
 #include "zo.h"
 
-static const l2o_option options[] = {ZO_OPTIONS(ZO_GAUSSIAN, "q/(L(n+q+1)) (Gaussian)"), {0}};
+static const l2o_option options[] = {
+    ZO_OPTIONS(ZO_GAUSSIAN, "queries <= n if orthonormal or coordinate", "q/(L(n+q+1)) (Gaussian)"), {0}};
 
 static size_t scratch_len(const l2o_iterate *it) {
   return zo_scratch_len(it, true);

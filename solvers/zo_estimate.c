@@ -5,8 +5,8 @@
  *   axes: q indices, drawn without replacement by the shuffle of Fisher and Yates that is left off after q places; for q = n
  *     nothing is drawn. O(n) memory.
  *   matrix: the rows of U (q, n), by LAPACK: orthonormalised before they are probed (error as small as can be), or probed as they
- *     are and solved for the least-norm g with U g = delta, by QR with column pivoting (a direction that depends on the others is
- * left out, its query wasted). */
+ *     are and solved for the least-norm g with U g = delta, by QR with column pivoting (a direction that depends on the others
+ *     is left out, its query wasted). */
 #include "core/linalg.h"
 #include "core/normals.h"
 #include "zo.h"

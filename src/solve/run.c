@@ -317,6 +317,7 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
   const size_t n = it->n;
   l2o_record record = {0}, next;
   l2o_stop stop = L2O_STOP_NONE;
+  size_t expected = 0; /* iteration of the next record on the trace */
   if (trace)
     l2o_trace_clear(trace);
   l2o_status status = l2o_run_start(run, x);
@@ -342,9 +343,10 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
         status = first ? L2O_OK : l2o_run_record(run, &record);
         break;
       }
-      /* a diverged run has put back a point that is on record already, and one short of calls has not left it */
-      if (trace && stop != L2O_STOP_DIVERGED && stop != L2O_STOP_CALLS)
+      /* a run that broke down has put back a point that is on record already, and one short of calls has not left it */
+      if (trace && record.iteration >= expected)
         l2o_trace_add(trace, &record, l2o_run_x(run), n);
+      expected = record.iteration + 1;
       if (!stop && s->callback && s->callback(s->context, &record, l2o_run_x(run), run->instance))
         stop = L2O_STOP_USER;
     } else {

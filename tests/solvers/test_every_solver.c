@@ -153,15 +153,21 @@ static const char *const CONVEX[] = {"qp:n=8,m=5",
 enum { CONVEX_COUNT = sizeof CONVEX / sizeof *CONVEX };
 static const char *const COMPOSITE[] = {"lasso:n=8,m=12,sparsity=3,l1=0.1", "logistic:n=8,m=40,l2=0.1,l1=0.02"};
 enum { COMPOSITE_COUNT = sizeof COMPOSITE / sizeof *COMPOSITE };
+static const char *const ONE_UNKNOWN[] = {"quadratic:n=1", "qp:n=1,m=1", "logistic:n=1,m=20,l2=0.1",
+                                          "lasso:n=1,m=4,sparsity=1,l1=0.01"};
+enum { ONE_UNKNOWN_COUNT = sizeof ONE_UNKNOWN / sizeof *ONE_UNKNOWN };
+/* Sums, for minibatches. */
+static const char *const SUMS[] = {"least-squares:n=8,m=16,ridge=0.1", "logistic:n=8,m=40,l2=0.1,l1=0.02"};
+enum { SUMS_COUNT = sizeof SUMS / sizeof *SUMS };
 
 /* What must vanish at the minimum, from the gradient alone. Composite problems have h = l1 |x|_1 here: where x_i = 0 the gradient
  * may be anything up to l1, elsewhere it must be -l1 sign x_i. */
 static double optimality(const l2o_problem *p, const l2o_real *x) {
-  l2o_real g[N], unit[N] = {1};
+  l2o_real g[N] = {0}, unit[N] = {1};
   double l1 = 0, square = 0;
   gradient_at(p, g, x);
   assert_status(l2o_problem_nonsmooth(p, &l1, NULL, unit), L2O_OK, NULL);
-  for (size_t i = 0; i < N; i++) {
+  for (size_t i = 0; i < p->n; i++) {
     const double z = (double)x[i], d = (double)g[i];
     const double distance = z != 0 ? d + copysign(l1, z) : fmax(fabs(d) - l1, 0);
     square += (z != 0 || l1 > 0 ? distance : d) * (z != 0 || l1 > 0 ? distance : d);
@@ -239,7 +245,90 @@ static void the_known_minimum_is_reached(void **state) {
       reach_minimum(v, CONVEX[i], i);
     for (size_t i = 0; i < COMPOSITE_COUNT; i++)
       reach_minimum(v, COMPOSITE[i], i);
+    for (size_t i = 0; i < ONE_UNKNOWN_COUNT; i++)
+      reach_minimum(v, ONE_UNKNOWN[i], i);
   }
+}
+
+/* A run that starts at the minimum stays there, or as close to it as the rule comes. */
+static void the_minimum_is_kept(void **state) {
+  (void)state;
+  FOR_EVERY_VARIANT(v) {
+    const claim *c = claim_of(v);
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 21, i);
+      l2o_real x[N], zero[N] = {0};
+      double fstar;
+      assert_status(l2o_problem_minimum(&p, &fstar, x), L2O_OK, NULL);
+      if (runs_on(v, &p, c->options)) {
+        l2o_settings s = iterations(300);
+        s.options = options_of(v, c->options);
+        l2o_result r = run(v, &p, x, &s);
+        const double gap = (objective_at(&p, x) - fstar) / (objective_at(&p, zero) - fstar);
+        if (!honest(v, r.stop) || !(gap <= BY_PRECISION(c->gap, c->gap_single) || !v->tame))
+          fail_msg("%s on %s: gap %g, %s", v->label, CONVEX[i], gap, l2o_stop_name((int)r.stop));
+      }
+      l2o_problem_free(&p);
+    }
+  }
+}
+
+static l2o_status constant(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)x, (void)work;
+  *f = 7;
+  memset(g, 0, p->n * sizeof *g);
+  return L2O_OK;
+}
+static l2o_status slope(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *f -= (double)x[i];
+    g[i] = -1;
+  }
+  return L2O_OK;
+}
+static l2o_status slope_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
+  l2o_real g[N];
+  return slope(p, f, g, x, work);
+}
+static l2o_status flat_product(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  (void)x, (void)v, (void)work;
+  memset(hv, 0, p->n * sizeof *hv);
+  return L2O_OK;
+}
+
+/* f = 7: nobody moves. f = -sum x_i: a search ends as diverged, and nobody ends higher than he began. */
+static void functions_without_a_slope_and_without_an_end(void **state) {
+  (void)state;
+  const l2o_problem_ops flat = {
+      .struct_size = sizeof flat, .name = "constant", .gradient = constant, .hessian_vector = flat_product};
+  const l2o_problem_ops steep = {
+      .struct_size = sizeof steep, .name = "slope", .gradient = slope, .value = slope_value, .hessian_vector = flat_product};
+  const l2o_problem calm = {.ops = &flat, .n = 3}, endless = {.ops = &steep, .n = 3};
+  size_t diverged = 0;
+  FOR_EVERY_VARIANT(v) {
+    const char *more = runs_on(v, &calm, "") ? "" : "step=0.01"; /* a search finds its own */
+    if (!runs_on(v, &calm, more))
+      continue;
+    l2o_settings s = iterations(2000);
+    s.options = options_of(v, more);
+    l2o_real x[3] = {1, -2, 3}, y[3] = {1, -2, 3}, start[3] = {1, -2, 3};
+    l2o_result r = run(v, &calm, x, &s);
+    assert_same_reals(x, start, 3);
+    assert_true(honest(v, r.stop) && r.last.objective == 7);
+    s.options = options_of(v, more);
+    r = run(v, &endless, y, &s);
+    const double f = value_at(&endless, y);
+    if (!isfinite(f) || !(r.last.objective == f) || (v->tame && !(f < -2)))
+      fail_msg("%s: %s at %g", v->label, l2o_stop_name((int)r.stop), f);
+    const bool searches = (v->solver->needs & L2O_GLOBAL) && *v->options == '\0';
+    const bool far = f < -BY_PRECISION(1e100, 1e15); /* where squares overflow a rule may see no way on */
+    if (r.stop != L2O_STOP_DIVERGED && (searches || (r.stop != L2O_STOP_ITERATIONS && !far)))
+      fail_msg("%s: %s at %g", v->label, l2o_stop_name((int)r.stop), f);
+    diverged += r.stop == L2O_STOP_DIVERGED;
+  }
+  assert_true(diverged >= 8);
 }
 
 /* Minimum of a quadratic within bounds: g_i >= 0 at a lower bound, <= 0 at an upper one, 0 between. */
@@ -313,6 +402,177 @@ static void monotone_rules_never_rise(void **state) {
     }
   }
   assert_true(monotone >= 2);
+}
+
+/* A problem times a power of two: every number on the way is exact. */
+typedef struct scaled {
+  l2o_problem problem;
+  const l2o_problem *inner;
+  double factor;
+} scaled;
+static size_t scaled_work(const l2o_problem *p) {
+  return l2o_problem_work_len(((const scaled *)p->data)->inner);
+}
+static l2o_status scaled_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
+  const scaled *s = p->data;
+  l2o_status status = l2o_problem_value(s->inner, f, x, work);
+  *f *= s->factor;
+  return status;
+}
+static l2o_status scaled_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  const scaled *s = p->data;
+  l2o_status status = l2o_problem_gradient(s->inner, f, g, x, work);
+  *f *= s->factor;
+  for (size_t i = 0; i < p->n; i++)
+    g[i] *= (l2o_real)s->factor;
+  return status;
+}
+static l2o_status scaled_product(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  const scaled *s = p->data;
+  l2o_status status = l2o_problem_hessian_vector(s->inner, hv, x, v, work);
+  for (size_t i = 0; i < p->n; i++)
+    hv[i] *= (l2o_real)s->factor;
+  return status;
+}
+static l2o_status scaled_lipschitz(const l2o_problem *p, double *L) {
+  const scaled *s = p->data;
+  l2o_status status = l2o_problem_lipschitz(s->inner, L);
+  *L *= s->factor;
+  return status;
+}
+static l2o_status scaled_trace(const l2o_problem *p, double *trace) {
+  const scaled *s = p->data;
+  l2o_status status = l2o_problem_hessian_trace(s->inner, trace);
+  *trace *= s->factor;
+  return status;
+}
+static const l2o_problem_ops scaled_ops = {.struct_size = sizeof scaled_ops,
+                                           .name = "scaled",
+                                           .work_len = scaled_work,
+                                           .value = scaled_value,
+                                           .gradient = scaled_gradient,
+                                           .hessian_vector = scaled_product,
+                                           .lipschitz = scaled_lipschitz,
+                                           .hessian_trace = scaled_trace};
+
+/* Rules whose steps have a length of their own: those divided by a running size of the gradient, unit steps, and networks that read
+ * the gradient. Newton's forcing term is one; of bfgs it can be said only up to rounding, since its first inverse Hessian is 1. */
+static bool has_a_unit(const variant *v) {
+  static const char *const names[] = {"adam", "adam-hd", "rmsprop", "bfgs", "bfgs-hd", "newton"};
+  bool named = false;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    named |= strcmp(v->solver->name, names[i]) == 0;
+  return v->model || named || strstr(v->options, "=unit");
+}
+
+/* In which unit f is measured does not matter: the same points, bit for bit. */
+static void the_unit_of_f_does_not_matter(void **state) {
+  (void)state;
+  static const int powers[] = {BY_PRECISION(-90, -30), BY_PRECISION(60, 20)};
+  FOR_EVERY_VARIANT(v) {
+    if (has_a_unit(v))
+      continue;
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 22, i);
+      scaled s = {.inner = &p, .factor = 1};
+      s.problem = (l2o_problem){.ops = &scaled_ops, .data = &s, .n = p.n};
+      if (runs_on(v, &s.problem, "")) {
+        l2o_real x[3][N] = {{0}};
+        l2o_settings settings = iterations(15);
+        l2o_result results[3];
+        for (int k = 0; k < 3; k++) {
+          s.factor = k ? ldexp(1, powers[k - 1]) : 1;
+          results[k] = run(v, &s.problem, x[k], &settings);
+          for (size_t j = 0; j < N; j++)
+            if (!(x[k][j] == x[0][j]))
+              fail_msg("%s on %s, times %g: %.17g, %.17g", v->label, CONVEX[i], s.factor, (double)x[0][j], (double)x[k][j]);
+          assert_int_equal(results[k].last.value_calls, results[0].last.value_calls);
+          assert_int_equal(results[k].stop, results[0].stop);
+        }
+      }
+      l2o_problem_free(&p);
+    }
+  }
+}
+
+/* A black box: rules that need no gradient get by with values, and the search with nothing else. */
+static void values_are_enough_for_rules_that_need_no_gradient(void **state) {
+  (void)state;
+  size_t ran = 0;
+  const l2o_problem_ops box = {.struct_size = sizeof box, .name = "box", .work_len = scaled_work, .value = scaled_value};
+  FOR_EVERY_VARIANT(v) {
+    if (v->solver->needs & L2O_NEEDS_GRADIENT)
+      continue;
+    for (size_t i = 0; i < CONVEX_COUNT; i++) {
+      l2o_problem p = sampled(CONVEX[i], 23, i);
+      scaled s = {.inner = &p, .factor = 1};
+      s.problem = (l2o_problem){.ops = &box, .data = &s, .n = p.n};
+      char step[40];
+      double L, fstar;
+      assert_status(l2o_problem_lipschitz(&p, &L), L2O_OK, NULL);
+      assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
+      snprintf(step, sizeof step, "step=%.17g",
+               1 / (L * (v->solver->needs & L2O_NEEDS_STEP ? N + 2 : 1))); /* averages need it shorter */
+      const char *more = runs_on(v, &s.problem, "") ? "" : step;
+      assert_true(runs_on(v, &s.problem, more));
+      l2o_real x[N] = {0}, zero[N] = {0};
+      l2o_settings settings = iterations(6000);
+      settings.options = options_of(v, more);
+      l2o_result r = run(v, &s.problem, x, &settings);
+      const double gap = (objective_at(&p, x) - fstar) / (objective_at(&p, zero) - fstar);
+      if (!honest(v, r.stop) || !(gap <= BY_PRECISION(1e-4, 3e-2)))
+        fail_msg("%s on %s: gap %g, %s", v->label, CONVEX[i], gap, l2o_stop_name((int)r.stop));
+      assert_true(r.last.gradient_calls == 0 && r.last.objective == objective_at(&p, x) && isnan(r.last.gradient_norm));
+      ran++;
+      l2o_problem_free(&p);
+    }
+  }
+  assert_true(ran >= CONVEX_COUNT);
+}
+
+/* Each step evaluates a minibatch, drawn by the run's own stream; a record is of the whole sum. */
+static void minibatches_repeat_and_records_are_whole(void **state) {
+  (void)state;
+  enum { COPIES = 3 };
+  size_t ran = 0;
+  FOR_EVERY_VARIANT(v) {
+    for (size_t i = 0; i < SUMS_COUNT; i++) {
+      l2o_problem p = sampled(SUMS[i], 24, i);
+      const char *const more = "batch=4", *const too_many = "batch=1000"; /* rows repeat: more than there are is fine */
+      if (has_option(v->solver, "batch") && runs_on(v, &p, more)) {
+        l2o_real x[2][COPIES * N] = {{0}}, again[N] = {0}, whole[N] = {0}, many[N] = {0}, g[N];
+        const l2o_problem copies[COPIES] = {p, p, p};
+        l2o_result results[COPIES];
+        l2o_settings s = iterations(30);
+        s.options = options_of(v, more);
+        for (int threads = 1; threads <= 2; threads++) {
+          s.threads = threads;
+          assert_status(l2o_solve_many(v->solver, v->model, copies, COPIES, x[threads - 1], results, &s, NULL), L2O_OK, NULL);
+        }
+        assert_same_reals(x[0], x[1], COPIES * N);
+        assert_memory_not_equal(x[0], x[0] + N, N * sizeof(l2o_real)); /* each instance draws its own */
+        l2o_result r = run(v, &p, again, &s);
+        assert_same_reals(x[0], again, N);
+        assert_true(r.last.objective == objective_at(&p, again) && isfinite(r.last.objective));
+        if (!l2o_problem_is_composite(&p)) {
+          gradient_at(&p, g, again);
+          double squares = 0;
+          for (size_t j = 0; j < N; j++)
+            squares += (double)g[j] * (double)g[j];
+          assert_close(r.last.gradient_norm, sqrt(squares), BY_PRECISION(1e-13, 1e-6), 0);
+        }
+        s.options = v->options;
+        run(v, &p, whole, &s);
+        assert_memory_not_equal(whole, again, sizeof whole);
+        s.options = options_of(v, too_many);
+        r = run(v, &p, many, &s);
+        assert_true(isfinite(r.last.objective) && r.last.objective == objective_at(&p, many));
+        ran++;
+      }
+      l2o_problem_free(&p);
+    }
+  }
+  assert_true(ran >= SUMS_COUNT);
 }
 
 /* Not convex. Rules that search along their direction reach the minimum, the others end where they say. */
@@ -552,6 +812,12 @@ static void limits_end_the_run(void **state) {
       assert_true(quick || r.stop == L2O_STOP_CALLS);
       /* a rule that counts its own way stays within the budget, the others finish the step that goes beyond it */
       assert_true(draws(v) ? r.last.charged <= 10 && r.last.charged >= 1 : quick || (r.last.charged >= 10 && r.last.charged < 80));
+
+      memset(x, 0, sizeof x); /* a single call: no more than one step */
+      s = plain, s.calls = 1;
+      r = run(v, &p, x, &s);
+      assert_true(r.stop == L2O_STOP_CALLS && r.last.iteration <= 1 && (draws(v) ? r.last.charged <= 1 : r.last.charged >= 1));
+      assert_true(r.last.objective == value_at(&p, x));
 
       memset(x, 0, sizeof x);
       s = plain, s.seconds = 1e-9;
@@ -1202,8 +1468,13 @@ static void an_untrained_rule_is_its_classical_rule(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_known_minimum_is_reached),
+      cmocka_unit_test(the_minimum_is_kept),
+      cmocka_unit_test(functions_without_a_slope_and_without_an_end),
       cmocka_unit_test(bounds_are_kept_or_refused),
       cmocka_unit_test(monotone_rules_never_rise),
+      cmocka_unit_test(the_unit_of_f_does_not_matter),
+      cmocka_unit_test(values_are_enough_for_rules_that_need_no_gradient),
+      cmocka_unit_test(minibatches_repeat_and_records_are_whole),
       cmocka_unit_test(rosenbrock_ends_honestly),
       cmocka_unit_test(the_last_record_is_that_of_the_point),
       cmocka_unit_test(calls_are_counted),

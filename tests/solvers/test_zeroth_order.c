@@ -576,9 +576,9 @@ static void the_radius_follows_its_rule(void **state) {
       assert_close(h->plan.h, scale * (i ? cbrt(3 * EPS * f / 4) : 2 * sqrt(EPS * f / 4)), 1e-12, 0);
       assert_int_equal(h->it.value_calls, i ? 3 : 2); /* two-sided: the value at the start once */
       const double first = h->plan.h;
-      h->it.x[0] = 7;
+      h->it.x[0] = 7; /* s follows x, f is that at the start */
       estimate(h, 1);
-      assert_true(h->plan.h == first);
+      assert_close(h->plan.h, far ? first * sqrt((99 * 900. + 49) / 90000) : first, 1e-12, 0);
       assert_int_equal(h->it.value_calls, i ? 5 : 4);
       drop(h);
     }
@@ -588,10 +588,25 @@ static void the_radius_follows_its_rule(void **state) {
   estimate(h, 0);
   assert_close(h->plan.h, sqrt(EPS), 1e-12, 0);
   drop(h);
-  /* mu of the option, and mu sqrt(n) along unit vectors */
+  /* mu of the option, and mu sqrt(n) along unit vectors, wherever x is */
   h = take("zo-avg", "radius=0.25", &p, 1);
-  assert_close(zo_recall(&h->it)->h, 2.5, 1e-15, 0);
+  h->it.x[0] = 1000;
+  estimate(h, 0);
+  assert_close(h->plan.h, 2.5, 1e-15, 0);
   drop(h);
+  /* no L: the unit of f makes no difference */
+  const l2o_problem_ops box = {.struct_size = sizeof box, .name = "box", .value = diagonal_value, .start = ones};
+  for (int i = 0; i < 2; i++)
+    for (int k = -20; k <= 20; k += 20) {
+      diagonal scaled = spectrum(1);
+      const l2o_problem q = {.ops = &box, .data = &scaled, .n = D};
+      for (size_t j = 0; j < D; j++)
+        scaled.lambda[j] *= pow(2, k);
+      h = take("zo-align", i ? "difference=two-sided" : "", &q, 1);
+      estimate(h, 0);
+      assert_close(h->plan.h, i ? cbrt(3 * EPS) : 2 * sqrt(EPS), 1e-12, 0);
+      drop(h);
+    }
 }
 
 /* |x - x_0| of every call into a list. */
@@ -1009,6 +1024,38 @@ static void trials_are_charged_and_end_with_the_budget(void **state) {
   assert_true(r.f < BY_PRECISION(1e-11, 1e-4));
 }
 
+static l2o_status falling(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
+  const bool steep = *(const bool *)p->data;
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++)
+    *f -= steep ? exp((double)x[i]) : (double)x[i];
+  return L2O_OK;
+}
+static const l2o_problem_ops falling_ops = {.struct_size = sizeof falling_ops, .name = "falling", .value = falling};
+
+static void a_function_without_a_minimum_ends_as_diverged(void **state) {
+  (void)state;
+  static const bool steep[] = {false, true};
+  static const char *const options[] = {"", "queries=3", "difference=two-sided", "directions=gaussian"};
+  for (size_t i = 0; i < 4; i++)
+    for (int j = 0; j < 2; j++) {
+      const l2o_problem p = {.ops = &falling_ops, .data = &steep[j], .n = 3};
+      run r = go("zo-align", options[i], &p, 3000, 0, 1, NULL);
+      if (r.result.stop != L2O_STOP_DIVERGED || !(r.f == r.result.last.objective && r.f < -BY_PRECISION(1e15, 10)))
+        fail_msg("%s, %d: %s at %g", options[i], j, l2o_stop_name((int)r.result.stop), r.f);
+    }
+}
+
+/* Nothing is to be found nearer than the differences err: a stall at a minimum costs a few trials a direction. */
+static void a_stall_is_cheap(void **state) {
+  (void)state;
+  const l2o_problem p = {.ops = &values_only_ops, .n = 50}; /* from 0, where f = 0 and no rounding hides a decrease */
+  run r = go("zo-align", "", &p, 1000, 0, 1, NULL);
+  assert_int_equal(r.result.stop, L2O_STOP_STALLED);
+  assert_true(r.f == 0 && r.result.last.iteration == 50 && r.result.last.value_calls <= 50 * 40);
+}
+
 static void trial_steps_grow_again(void **state) {
   (void)state;
   const diagonal lin = spectrum(0.1);
@@ -1290,6 +1337,8 @@ int main(void) {
       cmocka_unit_test(threads_do_not_change_a_bit),
       cmocka_unit_test(a_black_box_needs_no_step),
       cmocka_unit_test(trials_are_charged_and_end_with_the_budget),
+      cmocka_unit_test(a_function_without_a_minimum_ends_as_diverged),
+      cmocka_unit_test(a_stall_is_cheap),
       cmocka_unit_test(trial_steps_grow_again),
       cmocka_unit_test(steps_end_inside_the_bounds),
       cmocka_unit_test(a_probe_without_an_answer_is_left_out),
