@@ -16,5 +16,5 @@ int main(void) {
   l2o_real x[2] = {-1.2, 1};
   l2o_result r;
   if (l2o_minimize(l2o_solver_find("bfgs", NULL), NULL, &problem, x, &r, NULL, NULL) == L2O_OK)
-    printf("f = %.6f at (%.3f, %.3f) after %zu gradients\n", r.last.objective, (double)x[0], (double)x[1], r.last.gradient_calls);
+    printf("f = %.6f at (%.3f, %.3f)\n", r.last.objective, (double)x[0], (double)x[1]);
 }
