@@ -50,6 +50,31 @@ static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_r
   return L2O_OK;
 }
 
+static size_t summands(const l2o_problem *p) {
+  return p->n;
+}
+
+/* f is the mean of n summands: summand i is n phi(z_i), z_i = b_i'x. Only the rows b_i of B that are asked for are read. */
+static l2o_status partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
+                          l2o_real *work) {
+  const l2o_instance *d = p->data;
+  const size_t n = p->n;
+  const double scale = (double)n / (double)count;
+  (void)work;
+  *f = 0;
+  if (g)
+    memset(g, 0, n * sizeof *g);
+  for (size_t k = 0; k < count; k++) {
+    const l2o_real *b = d->matrix + rows[k] * n;
+    const double z = l2o_dot(b, x, n), q = 1 + z * z;
+    const l2o_real weight = (l2o_real)(scale * 2 * z / (q * q));
+    *f += scale * (z * z / q);
+    for (size_t j = 0; g && j < n; j++)
+      g[j] += weight * b[j];
+  }
+  return L2O_OK;
+}
+
 static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) {
   *fstar = 0;
   if (xstar)
@@ -58,8 +83,11 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
 }
 
 static const l2o_problem_ops ops = {
-    L2O_INSTANCE_OPERATIONS, .name = "geman-mcclure",          .work_len = work_len, .value = value,
-    .gradient = gradient,    .hessian_vector = hessian_vector, .minimum = minimum,   .hessian_trace = l2o_instance_trace,
+    L2O_INSTANCE_OPERATIONS, .name = "geman-mcclure",
+    .work_len = work_len,    .value = value,
+    .gradient = gradient,    .hessian_vector = hessian_vector,
+    .minimum = minimum,      .hessian_trace = l2o_instance_trace,
+    .summands = summands,    .partial = partial,
 };
 
 static const l2o_option options[] = {

@@ -17,11 +17,14 @@ static const l2o_mgh_function *function_of(const l2o_problem *p) {
   return &l2o_mgh_functions[((const instance *)p->data)->number - 1];
 }
 
-/* x, g and max(n, m) numbers of room; numbers with a derivative are two doubles each, and one is for alignment. */
+/* x, g and max(n, m) numbers of room. */
+static size_t numbers(const instance *d) {
+  return 2 * d->n + (d->n > d->m ? d->n : d->m);
+}
+
+/* Numbers with a derivative are two doubles each: minibatches have their m weights in the second half. One is for alignment. */
 static size_t work_len(const l2o_problem *p) {
-  const instance *d = p->data;
-  const size_t numbers = 2 * d->n + (d->n > d->m ? d->n : d->m);
-  return (2 * numbers + 1) * sizeof(double) / sizeof(l2o_real);
+  return (2 * numbers(p->data) + 1) * sizeof(double) / sizeof(l2o_real);
 }
 
 /* `work` as memory for doubles: reals may be smaller, and lie between two of them. */
@@ -30,27 +33,49 @@ static void *aligned(l2o_real *work) {
   return (void *)(((uintptr_t)work + mask) & ~mask);
 }
 
-static void evaluate(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+/* weight (m): of the residuals; NULL: all are 1 */
+static void evaluate(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const double *weight, l2o_real *work) {
   const instance *d = p->data;
   double *point = aligned(work), *slope = point + d->n;
-  l2o_mgh_real_sum sum = {.g = g ? slope : NULL, .x = point, .n = d->n, .m = d->m, .room = slope + d->n};
+  l2o_mgh_real_sum sum = {.g = g ? slope : NULL, .x = point, .n = d->n, .m = d->m, .room = slope + d->n, .weight = weight};
   for (size_t j = 0; j < d->n; j++) {
     point[j] = (double)x[j];
     slope[j] = 0;
   }
-  function_of(p)->real(&sum);
+  (weight ? function_of(p)->weighted : function_of(p)->real)(&sum);
   *f = sum.f;
   for (size_t j = 0; g && j < d->n; j++)
     g[j] = (l2o_real)slope[j];
 }
 
 static l2o_status value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
-  evaluate(p, f, NULL, x, work);
+  evaluate(p, f, NULL, x, NULL, work);
   return L2O_OK;
 }
 
 static l2o_status gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  evaluate(p, f, g, x, work);
+  evaluate(p, f, g, x, NULL, work);
+  return L2O_OK;
+}
+
+static size_t summands(const l2o_problem *p) {
+  return ((const instance *)p->data)->m;
+}
+
+/* f is the mean of m summands, m r_i(x)^2 each: residual i has the weight m / count for every time that it is drawn. They are
+ * numbered in the order in which they are computed, which for penalty-2 is not the paper's. Residuals share much of their work, so
+ * that a minibatch costs what all of them cost; those that were not drawn may be infinite or not a number. */
+static l2o_status partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
+                          l2o_real *work) {
+  const instance *d = p->data;
+  double *weight = (double *)aligned(work) + numbers(d);
+  for (size_t i = 0; i < d->m; i++)
+    weight[i] = 0;
+  for (size_t k = 0; k < count; k++)
+    weight[rows[k]] += 1;
+  for (size_t i = 0; i < d->m; i++)
+    weight[i] *= (double)d->m / (double)count;
+  evaluate(p, f, g, x, weight, work);
   return L2O_OK;
 }
 
@@ -104,6 +129,8 @@ static const l2o_problem_ops ops = {
     .minimum = minimum,
     .start = start,
     .free = release,
+    .summands = summands,
+    .partial = partial,
 };
 
 /* ---- the family ---- */

@@ -23,7 +23,8 @@ typedef struct l2o_mgh_real_sum {
   double f, *g;
   const double *x;
   size_t n, m;
-  double *room; /* max(n, m) numbers */
+  double *room;         /* max(n, m) numbers */
+  const double *weight; /* of the residuals still to come, for `weighted` only: f += sum_i weight_i r_i(x)^2 */
 } l2o_mgh_real_sum;
 typedef struct l2o_mgh_dual_sum {
   l2o_mgh_dual f, *g;
@@ -42,7 +43,7 @@ typedef struct l2o_mgh_function {
   const double *start;                 /* x0_j = start[j mod period], or ... */
   size_t period;
   double (*start_at)(size_t j, size_t n); /* ... x0_j, j = 0, ..., n - 1 */
-  void (*real)(l2o_mgh_real_sum *sum);
+  void (*real)(l2o_mgh_real_sum *sum), (*weighted)(l2o_mgh_real_sum *sum);
   void (*dual)(l2o_mgh_dual_sum *sum);
 } l2o_mgh_function;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions of More, Garbow and Hillstrom, "Testing Unconstrained Optimization Software", ACM Transactions on Mathematical
  * Software 7 (1981) 17-41: sizes, starts and minima here, residuals in more_garbow_hillstrom_residuals.h, which is compiled for
- * numbers and for numbers that carry a derivative. */
+ * numbers, for numbers that carry a derivative, and for residuals that have weights. */
 #include "problems/more_garbow_hillstrom.h"
 #include <math.h>
 
@@ -37,6 +37,8 @@ static inline l2o_mgh_dual dual_turn(l2o_mgh_dual x, l2o_mgh_dual y) {
 #define scalar double
 #define SUM l2o_mgh_real_sum
 #define NAME(function) function##_real
+#define NEXT_WEIGHT(s) 1.0
+#define OMITTED(w) false
 #define REAL(z) (z)
 #define EXP exp
 #define LOG log
@@ -45,9 +47,18 @@ static inline l2o_mgh_dual dual_turn(l2o_mgh_dual x, l2o_mgh_dual y) {
 #define SQRT sqrt
 #define TURN real_turn
 #include "problems/more_garbow_hillstrom_residuals.h"
+#undef NAME
+#undef NEXT_WEIGHT
+#undef OMITTED
+#define NAME(function) function##_weighted
+#define NEXT_WEIGHT(s) (*(s)->weight++)
+#define OMITTED(w) ((w) == 0)
+#include "problems/more_garbow_hillstrom_residuals.h"
 #undef scalar
 #undef SUM
 #undef NAME
+#undef NEXT_WEIGHT
+#undef OMITTED
 #undef REAL
 #undef EXP
 #undef LOG
@@ -58,6 +69,8 @@ static inline l2o_mgh_dual dual_turn(l2o_mgh_dual x, l2o_mgh_dual y) {
 #define scalar l2o_mgh_dual
 #define SUM l2o_mgh_dual_sum
 #define NAME(function) function##_dual
+#define NEXT_WEIGHT(s) 1.0
+#define OMITTED(w) false
 #define REAL(z) creal(z)
 #define EXP dual_exp
 #define LOG dual_log
@@ -89,7 +102,7 @@ static double parabola(size_t j, size_t n) { /* t (t - 1), t = j / (n + 1) */
 }
 
 #define START(...) .start = (const double[]){__VA_ARGS__}, .period = sizeof(double[]){__VA_ARGS__} / sizeof(double)
-#define FUNCTION(function) .real = function##_real, .dual = function##_dual
+#define FUNCTION(function) .real = function##_real, .weighted = function##_weighted, .dual = function##_dual
 #define FIXED_N(size) .n = (size), .n_low = (size), .n_high = (size), .n_multiple = 1
 #define FREE_N(customary, low, multiple) .n = (customary), .n_low = (low), .n_high = L2O_MGH_MOST, .n_multiple = (multiple)
 

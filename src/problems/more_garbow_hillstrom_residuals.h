@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The residuals of the 35 functions and their derivatives, once for every type of number: more_garbow_hillstrom_functions.c defines
- * `scalar`, SUM, NAME(), REAL(), EXP() and the like, and includes this. Formulas are numbered as in the paper; indices there start
- * at 1, here at 0. */
+/* The residuals of the 35 functions and their derivatives, once for every kind of sum: more_garbow_hillstrom_functions.c defines
+ * `scalar`, SUM, NAME(), NEXT_WEIGHT(), OMITTED(), REAL(), EXP() and the like, and includes this. Formulas are numbered as in the
+ * paper; indices there start at 1, here at 0. Every function adds its m residuals one after another, each exactly once. */
 
-/* One residual r and its derivatives with respect to count unknowns from `first` on: f += r^2, g += 2 r r'. */
+/* The next residual: f += weight r^2; 2 weight r, the weight of the derivatives of r in g, for residuals that share parts of them.
+ * A residual of weight zero is not looked at, nor are its derivatives where they may be infinite: OMITTED(2 weight r). */
+static inline scalar NAME(square)(SUM *s, scalar r) {
+  const double weight = NEXT_WEIGHT(s);
+  if (weight == 0)
+    return 0;
+  s->f += weight * (r * r);
+  return 2 * weight * r;
+}
+
+/* The next residual r and its derivatives with respect to count unknowns from `first` on: f += weight r^2, g += 2 weight r r'. */
 static inline void NAME(term)(SUM *s, size_t first, scalar r, const scalar *derivatives, size_t count) {
-  s->f += r * r;
-  if (s->g)
+  const scalar w = NAME(square)(s, r);
+  if (s->g && !OMITTED(w))
     for (size_t j = 0; j < count; j++)
-      s->g[first + j] += 2 * r * derivatives[j];
+      s->g[first + j] += w * derivatives[j];
 }
 #define TERM(first, r, ...)                                                                                                        \
   NAME(term)(s, first, r, (const scalar[]){__VA_ARGS__}, sizeof(const scalar[]){__VA_ARGS__} / sizeof(scalar))
-
-/* f += r^2; 2 r, the weight of the derivatives of r in g, for residuals that share parts of them. */
-static inline scalar NAME(square)(SUM *s, scalar r) {
-  s->f += r * r;
-  return 2 * r;
-}
 
 /* 1 and 21: f_2i-1 = 10 (x_2i - x_2i-1^2), f_2i = 1 - x_2i-1 */
 static void NAME(rosenbrock)(SUM *s) {
@@ -230,7 +234,7 @@ static void NAME(watson)(SUM *s) {
     }
     const scalar w = NAME(square)(s, slope - sum * sum - 1);
     double power = 1, below = 0; /* t^(j-1), (j - 1) t^(j-2) */
-    for (size_t j = 0; j < s->n && s->g; j++) {
+    for (size_t j = 0; j < s->n && s->g && !OMITTED(w); j++) {
       s->g[j] += w * (below - 2 * sum * power);
       below = below * t + power;
       power *= t;
@@ -281,7 +285,8 @@ static void NAME(variably_dimensioned)(SUM *s) {
     TERM(j, s->x[j] - 1, 1);
     sum += (double)(j + 1) * (s->x[j] - 1);
   }
-  const scalar w = NAME(square)(s, sum) + NAME(square)(s, sum * sum) * 2 * sum;
+  const scalar once = NAME(square)(s, sum), twice = NAME(square)(s, sum * sum);
+  const scalar w = once + (OMITTED(twice) ? 0 : twice * 2 * sum);
   for (size_t j = 0; j < s->n && s->g; j++)
     s->g[j] += w * (double)(j + 1);
 }
@@ -322,7 +327,7 @@ static void NAME(brown_almost_linear)(SUM *s) {
   const scalar w = NAME(square)(s, product - 1);
   product = 1; /* of those behind j */
   for (size_t j = n; j-- > 0 && s->g;) {
-    s->g[j] += weights + w * s->room[j] * product;
+    s->g[j] += OMITTED(w) ? weights : weights + w * s->room[j] * product;
     product *= s->x[j];
   }
 }
@@ -335,7 +340,7 @@ static void NAME(discrete_boundary_value)(SUM *s) {
     const scalar b = s->x[j] + (double)(j + 1) * h + 1;
     const scalar left = j > 0 ? s->x[j - 1] : 0, right = j + 1 < n ? s->x[j + 1] : 0;
     const scalar w = NAME(square)(s, 2 * s->x[j] - left - right + h * h * b * b * b / 2);
-    if (!s->g)
+    if (!s->g || OMITTED(w))
       continue;
     s->g[j] += w * (2 + 1.5 * h * h * b * b);
     if (j > 0)
@@ -383,7 +388,7 @@ static void NAME(broyden_tridiagonal)(SUM *s) {
   for (size_t j = 0; j < n; j++) {
     const scalar x = s->x[j], left = j > 0 ? s->x[j - 1] : 0, right = j + 1 < n ? s->x[j + 1] : 0;
     const scalar w = NAME(square)(s, (3 - 2 * x) * x - left - 2 * right + 1);
-    if (!s->g)
+    if (!s->g || OMITTED(w))
       continue;
     s->g[j] += w * (3 - 4 * x);
     if (j > 0)
@@ -404,7 +409,7 @@ static void NAME(broyden_banded)(SUM *s) {
       if (j != i)
         r -= s->x[j] * (1 + s->x[j]);
     const scalar w = NAME(square)(s, r);
-    if (!s->g)
+    if (!s->g || OMITTED(w))
       continue;
     for (size_t j = from; j <= to; j++)
       s->g[j] += w * (j == i ? 2 + 15 * x * x : -1 - 2 * s->x[j]);
@@ -439,12 +444,13 @@ static void NAME(linear_rank_1)(SUM *s) {
 
 /* 34: f_1 = f_m = -1, f_i = (i - 1) sum_{1<j<n} j x_j - 1 (1 < i < m) */
 static void NAME(linear_rank_1_zeros)(SUM *s) {
+  const double first = NEXT_WEIGHT(s);
   scalar sum = 0, weights = 0;
   for (size_t j = 1; j + 1 < s->n; j++)
     sum += (double)(j + 1) * s->x[j];
   for (size_t i = 1; i + 1 < s->m; i++)
     weights += NAME(square)(s, (double)i * sum - 1) * (double)i;
-  s->f += 2;
+  s->f += first + NEXT_WEIGHT(s);
   for (size_t j = 1; j + 1 < s->n && s->g; j++)
     s->g[j] += weights * (double)(j + 1);
 }
@@ -473,7 +479,7 @@ static void NAME(chebyquad)(SUM *s) {
     const scalar z = 2 * s->x[j] - 1;
     scalar before = 1, now = z, slope_before = 0, slope = 2, sum = 0;
     for (size_t i = 0; i < s->m; i++) {
-      sum += r[i] * slope;
+      sum += OMITTED(r[i]) ? 0 : r[i] * slope;
       const scalar next = 2 * z * now - before, slope_next = 4 * now + 2 * z * slope - slope_before;
       before = now, now = next;
       slope_before = slope, slope = slope_next;

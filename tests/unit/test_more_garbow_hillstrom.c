@@ -436,10 +436,12 @@ static void scratch_may_lie_anywhere(void **state) {
   l2o_real *work = malloc((length + 3) * sizeof *work);
   assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
   double f[2];
+  const size_t rows[] = {8, 0};
   for (size_t offset = 0; offset < 2; offset++) {
     work[offset + length] = 7;
     assert_status(l2o_problem_gradient(&p, &f[offset], g[offset], x, work + offset), L2O_OK, NULL);
     assert_status(l2o_problem_hessian_vector(&p, g[offset], x, g[offset == 0], work + offset), L2O_OK, NULL);
+    assert_status(l2o_problem_partial(&p, &f[offset], NULL, x, rows, 2, work + offset), L2O_OK, NULL);
     assert_true(work[offset + length] == 7);
     assert_status(l2o_problem_gradient(&p, &f[offset], g[offset], x, work + offset), L2O_OK, NULL);
   }
@@ -447,6 +449,198 @@ static void scratch_may_lie_anywhere(void **state) {
   assert_same_reals(g[0], g[1], 5);
   free(work);
   l2o_problem_free(&p);
+}
+
+/* ---- minibatches ---- */
+
+/* Mean of the summands in rows[count], of g unless that is NULL, and the same f without a gradient. */
+static double partial_at(const l2o_problem *p, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count) {
+  double f = NAN, alone = NAN;
+  l2o_real *work = malloc((l2o_problem_work_len(p) + 1) * sizeof *work);
+  assert_status(l2o_problem_partial(p, &alone, NULL, x, rows, count, work), L2O_OK, NULL);
+  if (g)
+    assert_status(l2o_problem_partial(p, &f, g, x, rows, count, work), L2O_OK, NULL);
+  free(work);
+  assert_true(!g || memcmp(&f, &alone, sizeof f) == 0);
+  return alone;
+}
+
+/* One summand of a function as a problem of its own. */
+typedef struct one_summand {
+  const l2o_problem *sum;
+  size_t row;
+} one_summand;
+static size_t summand_work(const l2o_problem *p) {
+  return l2o_problem_work_len(((const one_summand *)p->data)->sum);
+}
+static l2o_status summand_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
+  const one_summand *d = p->data;
+  return l2o_problem_partial(d->sum, f, NULL, x, &d->row, 1, work);
+}
+static l2o_status summand_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  const one_summand *d = p->data;
+  return l2o_problem_partial(d->sum, f, g, x, &d->row, 1, work);
+}
+static const l2o_problem_ops summand_ops = {.struct_size = sizeof summand_ops,
+                                            .name = "summand",
+                                            .work_len = summand_work,
+                                            .value = summand_value,
+                                            .gradient = summand_gradient};
+
+/* A point near the start where no derivative of any summand is zero by chance. */
+static void near_the_start(const l2o_problem *p, l2o_real *x) {
+  double random[31];
+  assert_true(p->n <= 31);
+  assert_status(l2o_problem_start(p, x), L2O_OK, NULL);
+  normal_doubles(random, p->n, 5);
+  for (size_t j = 0; j < p->n; j++)
+    x[j] = (l2o_real)((double)x[j] + 0.05 * (0.2 + fabs((double)x[j])) * random[j]);
+}
+
+static void summands_make_up_the_function(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT + sizeof sizes / sizeof *sizes; i++) {
+    l2o_problem p = i < COUNT ? customary(i + 1) : function(sizes[i - COUNT].options);
+    const size_t m = l2o_problem_summands(&p);
+    l2o_real x[31], g[31], mean[31];
+    double sum = 0, slope[31] = {0}, largest[31] = {0};
+    size_t *rows = malloc(m * sizeof *rows);
+    near_the_start(&p, x);
+    for (size_t row = 0; row < m; row++) {
+      rows[row] = row;
+      const double f = partial_at(&p, g, x, &row, 1);
+      assert_true(f >= 0);
+      sum += f / (double)m;
+      for (size_t j = 0; j < p.n; j++) {
+        slope[j] += (double)g[j] / (double)m;
+        largest[j] = fmax(largest[j], fabs((double)g[j]));
+      }
+    }
+    /* all of them, every one with the weight 1: the function to the last bit */
+    assert_true(partial_at(&p, mean, x, rows, m) == gradient_at(&p, g, x));
+    for (size_t j = 0; j < p.n; j++)
+      assert_true(mean[j] == g[j]);
+    /* each of them once: m of them, none of which is part of another */
+    assert_close(sum, value_at(&p, x), 1e-12, 1e-30);
+    for (size_t j = 0; j < p.n; j++)
+      assert_close(slope[j], g[j], 0, BY_PRECISION(1e-12, 1e-6) * largest[j] + 1e-30);
+    free(rows);
+    l2o_problem_free(&p);
+  }
+}
+
+static void every_summand_has_its_own_derivatives(void **state) {
+  (void)state;
+  if (sizeof(l2o_real) < sizeof(double))
+    skip(); /* as for the whole function */
+  for (size_t i = 0; i < COUNT + sizeof sizes / sizeof *sizes; i++) {
+    l2o_problem p = i < COUNT ? customary(i + 1) : function(sizes[i - COUNT].options);
+    one_summand d = {.sum = &p};
+    const l2o_problem summand = {.ops = &summand_ops, .data = &d, .n = p.n};
+    l2o_real x[31];
+    near_the_start(&p, x);
+    for (d.row = 0; d.row < l2o_problem_summands(&p); d.row++) {
+      l2o_check check;
+      l2o_diag diag = {""};
+      if (l2o_problem_check(&summand, &check, x, 1e-4, 1, &diag)) /* Chebyquad's differences carry 3e-5 where r is small */
+        fail_msg("function %zu, summand %zu: %s", i + 1, d.row, diag.text);
+    }
+    l2o_problem_free(&p);
+  }
+}
+
+/* Summand i is m r_i^2 with the paper's r_i, and minibatches are means of them in which a row may repeat. */
+static void summands_are_squared_residuals(void **state) {
+  (void)state;
+  const double a = 0.75, b = -1.5, c = 2;
+  const double x1 = a, x2 = b, x3 = c, trigonometric = 3 - cos(a) - cos(b) - cos(c);
+  const struct {
+    const char *options;
+    size_t m;
+    double r[6];
+  } known[] = {
+      {"function=1", 2, {10 * (x2 - x1 * x1), 1 - x1}},
+      {"function=4", 3, {x1 - 1e6, x2 - 2e-6, x1 * x2 - 2}},
+      {"function=5", 3, {1.5 - x1 * (1 - x2), 2.25 - x1 * (1 - x2 * x2), 2.625 - x1 * (1 - x2 * x2 * x2)}},
+      {"function=23,n=3",
+       4,
+       {sqrt(1e-5) * (x1 - 1), sqrt(1e-5) * (x2 - 1), sqrt(1e-5) * (x3 - 1), x1 * x1 + x2 * x2 + x3 * x3 - 0.25}},
+      {"function=24,n=2", /* the last but one is f_3 of the paper, that is, f_i-n+1 of i = 3 */
+       4,
+       {x1 - 0.2, sqrt(1e-5) * (exp(x2 / 10) + exp(x1 / 10) - exp(0.2) - exp(0.1)), sqrt(1e-5) * (exp(x2 / 10) - exp(-0.1)),
+        2 * x1 * x1 + x2 * x2 - 1}},
+      {"function=25,n=2", 4, {x1 - 1, x2 - 1, x1 - 1 + 2 * (x2 - 1), pow(x1 - 1 + 2 * (x2 - 1), 2)}},
+      {"function=26,n=3",
+       3,
+       {trigonometric + 1 - cos(a) - sin(a), trigonometric + 2 * (1 - cos(b)) - sin(b), trigonometric + 3 * (1 - cos(c)) - sin(c)}},
+      {"function=27,n=3", 3, {2 * x1 + x2 + x3 - 4, x1 + 2 * x2 + x3 - 4, x1 * x2 * x3 - 1}},
+      {"function=30,n=3", 3, {(3 - 2 * x1) * x1 - 2 * x2 + 1, (3 - 2 * x2) * x2 - x1 - 2 * x3 + 1, (3 - 2 * x3) * x3 - x2 + 1}},
+      {"function=32,n=2,m=3", 3, {x1 - 2 * (x1 + x2) / 3 - 1, x2 - 2 * (x1 + x2) / 3 - 1, -2 * (x1 + x2) / 3 - 1}},
+      {"function=33,n=2,m=3", 3, {x1 + 2 * x2 - 1, 2 * (x1 + 2 * x2) - 1, 3 * (x1 + 2 * x2) - 1}},
+      {"function=34,n=3,m=5", 5, {-1, 2 * x2 - 1, 4 * x2 - 1, 6 * x2 - 1, -1}},
+      {"function=35,n=2,m=3",
+       3,
+       {(2 * x1 - 1 + 2 * x2 - 1) / 2, (8 * x1 * x1 - 8 * x1 + 1 + 8 * x2 * x2 - 8 * x2 + 1) / 2 + 1. / 3,
+        (4 * pow(2 * x1 - 1, 3) - 3 * (2 * x1 - 1) + 4 * pow(2 * x2 - 1, 3) - 3 * (2 * x2 - 1)) / 2}},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    l2o_problem p = function(known[i].options);
+    const size_t m = known[i].m, rows[] = {m - 1, 0, m - 1, 1, m - 1};
+    const l2o_real x[] = {(l2o_real)a, (l2o_real)b, (l2o_real)c};
+    l2o_real g[3], last[3], first[3], second[3];
+    assert_int_equal(l2o_problem_summands(&p), m);
+    for (size_t row = 0; row < m; row++)
+      assert_close(partial_at(&p, NULL, x, &row, 1), (double)m * known[i].r[row] * known[i].r[row], 1e-13, 1e-20);
+    const double f = (partial_at(&p, first, x, &rows[1], 1) + partial_at(&p, second, x, &rows[3], 1) +
+                      3 * partial_at(&p, last, x, &rows[0], 1)) /
+                     5;
+    assert_close(partial_at(&p, g, x, rows, 5), f, 1e-13, 0);
+    for (size_t j = 0; j < p.n; j++) {
+      const double terms[] = {(double)first[j] / 5, (double)second[j] / 5, 3 * (double)last[j] / 5};
+      assert_close(g[j], terms[0] + terms[1] + terms[2], 0,
+                   BY_PRECISION(1e-14, 1e-6) * (fabs(terms[0]) + fabs(terms[1]) + fabs(terms[2])));
+    }
+    l2o_problem_free(&p);
+  }
+}
+
+/* Where the function overflows, a minibatch without the residuals that do so does not, nor does its gradient. */
+static void what_is_not_drawn_may_overflow(void **state) {
+  (void)state;
+  const double huge = BY_PRECISION(1e200, 1e38);
+  const struct {
+    const char *options;
+    double each, at_10; /* x_j, and x_10 where there is one */
+    size_t row, coordinate;
+    double r, slope; /* r_row there, and its derivative with respect to that coordinate */
+  } cases[] = {
+      {"function=6,m=10000", 0.1, 0.1, 0, 0, 4 - 2 * exp(0.1), -exp(0.1)},
+      {"function=20,n=12", 3, BY_PRECISION(1e308, 1e38), 29, 0, 3, 1},
+      {"function=23,n=12", 3, huge, 1, 1, 2 * sqrt(1e-5), sqrt(1e-5)},
+      {"function=24,n=12", 3, huge, 0, 0, 2.8, 1},
+      {"function=25,n=12", 3, BY_PRECISION(1.7e308, 1e38), 0, 0, 2, 1},
+      {"function=27,n=1200", 2, 2, 7, 7, 1201, 2},
+      {"function=28,n=12", 0, huge, 0, 0, pow(1 + 1. / 13, 3) / 338, 2 + 1.5 * pow(1 + 1. / 13, 2) / 169},
+      {"function=30,n=12", 0, huge, 0, 0, 1, 3},
+      {"function=31,n=12", 0, huge, 0, 0, 1, 2},
+      {"function=35,n=2,m=1000", 2.5, 2.5, 0, 0, 4, 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_problem p = function(cases[i].options);
+    l2o_real *x = malloc(p.n * sizeof *x), *g = malloc(p.n * sizeof *g);
+    for (size_t j = 0; j < p.n; j++)
+      x[j] = (l2o_real)(j == 9 ? cases[i].at_10 : cases[i].each);
+    const double m = (double)l2o_problem_summands(&p), r = cases[i].r;
+    assert_true(sizeof(l2o_real) < sizeof(double) || !isfinite(value_at(&p, x)));
+    assert_close(partial_at(&p, g, x, &cases[i].row, 1), m * r * r, BY_PRECISION(1e-12, 1e-5), 0);
+    for (size_t j = 0; j < p.n; j++)
+      if (!isfinite((double)g[j]))
+        fail_msg("%s: entry %zu of the gradient is %g", cases[i].options, j, (double)g[j]);
+    assert_close(g[cases[i].coordinate], 2 * m * r * cases[i].slope, BY_PRECISION(1e-12, 1e-5), 0);
+    free(x);
+    free(g);
+    l2o_problem_free(&p);
+  }
 }
 
 static void bad_options_are_named(void **state) {
@@ -525,6 +719,10 @@ int main(void) {
       cmocka_unit_test(starts_are_multiplied),
       cmocka_unit_test(overflow_is_honest),
       cmocka_unit_test(scratch_may_lie_anywhere),
+      cmocka_unit_test(summands_make_up_the_function),
+      cmocka_unit_test(every_summand_has_its_own_derivatives),
+      cmocka_unit_test(summands_are_squared_residuals),
+      cmocka_unit_test(what_is_not_drawn_may_overflow),
       cmocka_unit_test(bad_options_are_named),
       cmocka_unit_test(large_sizes_work),
       cmocka_unit_test(every_allocation_may_fail),

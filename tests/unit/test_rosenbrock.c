@@ -194,6 +194,47 @@ static void geman_mcclure_derivatives_and_minimum(void **state) {
   l2o_problem_free(&same);
 }
 
+/* Summand i is n phi(b_i'x). At the start b_i'x = 2, so that its gradient there is n phi'(2) b_i: that gives the rows of B, and
+ * values at multiples of them. */
+static void geman_mcclure_minibatches(void **state) {
+  (void)state;
+  enum { N = 7 };
+  l2o_problem p = sampled("geman-mcclure:n=7", 2, 0);
+  l2o_real start[N], x[N], g[N], B[N][N], single[N][N];
+  double f, alone = -1, summand[N], mean = 0;
+  const double slope = N * 0.16, near = BY_PRECISION(1e-13, 1e-5);
+  assert_int_equal(l2o_problem_summands(&p), N);
+  assert_status(l2o_problem_start(&p, start), L2O_OK, NULL);
+  for (size_t i = 0; i < N; i++) {
+    assert_status(l2o_problem_partial(&p, &f, B[i], start, &i, 1, NULL), L2O_OK, NULL);
+    assert_close(f, N * 0.8, near, 0);
+    for (size_t j = 0; j < N; j++)
+      B[i][j] = (l2o_real)((double)B[i][j] / slope);
+  }
+  for (size_t i = 0; i < N; i++) { /* phi(3) = 9/10, phi(0) = 0: the rows are orthonormal */
+    for (size_t j = 0; j < N; j++)
+      x[j] = 3 * B[i][j];
+    for (size_t k = 0; k < N; k++) {
+      assert_status(l2o_problem_partial(&p, &f, NULL, x, &k, 1, NULL), L2O_OK, NULL);
+      assert_close(f, k == i ? N * 0.9 : 0, near, near);
+    }
+  }
+  normal_reals(x, N, 4);
+  for (size_t i = 0; i < N; i++) {
+    assert_status(l2o_problem_partial(&p, &summand[i], single[i], x, &i, 1, NULL), L2O_OK, NULL);
+    mean += summand[i] / N;
+  }
+  assert_close(mean, value_at(&p, x), near, 0);
+  const size_t rows[] = {5, 0, 5}; /* row 5 twice */
+  assert_status(l2o_problem_partial(&p, &f, g, x, rows, 3, NULL), L2O_OK, NULL);
+  assert_status(l2o_problem_partial(&p, &alone, NULL, x, rows, 3, NULL), L2O_OK, NULL);
+  assert_true(f == alone);
+  assert_close(f, (summand[0] + 2 * summand[5]) / 3, 1e-14, 0);
+  for (size_t j = 0; j < N; j++)
+    assert_close(g[j], ((double)single[0][j] + 2 * (double)single[5][j]) / 3, near, near);
+  l2o_problem_free(&p);
+}
+
 /* The step 1/L never rises, and leads into the only basin that there is along every direction. */
 static void gradient_descent_reaches_the_minimum(void **state) {
   (void)state;
@@ -226,6 +267,7 @@ int main(void) {
       cmocka_unit_test(geman_mcclure_is_a_rotated_sum),
       cmocka_unit_test(geman_mcclure_starts_where_it_is_concave),
       cmocka_unit_test(geman_mcclure_derivatives_and_minimum),
+      cmocka_unit_test(geman_mcclure_minibatches),
       cmocka_unit_test(gradient_descent_reaches_the_minimum),
       cmocka_unit_test(every_allocation_may_fail),
   };
