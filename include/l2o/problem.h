@@ -46,10 +46,10 @@ typedef struct l2o_problem_ops {
   l2o_status (*start)(const l2o_problem *p, l2o_real *x0);
   /** Frees p->data; NULL: the data is somebody else's. Called by l2o_problem_free(). */
   void (*free)(l2o_problem *p);
-  /** Composite problems: h(x), and one of its subgradients in s unless that is NULL. */
+  /** Composite problems: h(x), and one of its subgradients in s unless that is NULL. A problem that has a prox alone has h = 0. */
   l2o_status (*nonsmooth)(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
-  /** out = argmin_z h(z) + sum_i (z_i - x_i)^2 / (2 tau_i), tau (n) positive; out may be x. Composite problems must have it, and
-   *  one that is constrained too puts the constraint into h here. */
+  /** out = argmin_z h(z) + sum_i (z_i - x_i)^2 / (2 tau_i), tau (n) positive; out may be x. Solvers that take the prox need it; a
+   *  problem that is constrained too puts the constraint into h here. */
   l2o_status (*prox)(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work);
   /** Derivative of the prox at (x, tau): dx += (d out / d x)' dout, dtau += (d out / d tau)' dout; dtau may be NULL. */
   l2o_status (*prox_vjp)(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
@@ -83,6 +83,7 @@ L2O_API const char *l2o_problem_name(const l2o_problem *p);
 
 /** Is there a nonsmooth part h (composite), a set to stay in (constrained)? */
 L2O_API bool l2o_problem_is_composite(const l2o_problem *p);
+L2O_API bool l2o_problem_has_prox(const l2o_problem *p);
 L2O_API bool l2o_problem_is_constrained(const l2o_problem *p);
 /** Number of summands that minibatches are drawn from; 0: f is no sum. */
 L2O_API size_t l2o_problem_summands(const l2o_problem *p);

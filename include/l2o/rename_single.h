@@ -47,6 +47,7 @@
 #define l2o_problem_has_gradient l2of_problem_has_gradient
 #define l2o_problem_has_hessian_vector l2of_problem_has_hessian_vector
 #define l2o_problem_has_minimum l2of_problem_has_minimum
+#define l2o_problem_has_prox l2of_problem_has_prox
 #define l2o_problem_hessian_trace l2of_problem_hessian_trace
 #define l2o_problem_hessian_vector l2of_problem_hessian_vector
 #define l2o_problem_hessian_work_len l2of_problem_hessian_work_len

@@ -40,10 +40,9 @@ typedef struct l2o_iterate {
   bool has_gradient;   /**< f and g belong to x */
   size_t batch, *rows; /**< summands that the functions below evaluate, drawn anew for each step; batch 0: the whole sum */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
-  bool pending, moved, subgradient;
+  bool pending, moved, subgradient, finite;
   double pending_seconds, claimed_seconds;
-  double nonsmooth; /* h(x) of a rule that takes the prox, where f is the smooth part alone */
-  l2o_real *spare;  /* (n) second half of a subgradient, or the full gradient beside that of a minibatch */
+  l2o_real *spare; /* (n) second half of a subgradient, or the full gradient beside that of a minibatch */
 } l2o_iterate;
 
 /** Objective and gradient at it->x into it->f and it->g, counted as one call of each; free if already there.
@@ -147,7 +146,7 @@ static inline l2o_settings l2o_settings_default(void) {
 typedef struct l2o_result {
   l2o_status status; /**< L2O_OK, or why the run had to be given up; x is the last good point in either case */
   l2o_stop stop;
-  l2o_record last; /**< the record of the returned x */
+  l2o_record last; /**< the record of the returned x; objective and norm are not-a-number where a failure left them unknown */
 } l2o_result;
 
 typedef struct l2o_run l2o_run;

@@ -220,9 +220,9 @@ l2o_status l2o_problem_check(const l2o_problem *p, l2o_check *check, const l2o_r
   l2o_status status = check_gradient(p, check, x, &r);
   if (!status && l2o_problem_has_hessian_vector(p))
     status = check_hessian(p, check, x, &r, &rng);
-  if (!status && (l2o_problem_is_composite(p) || l2o_problem_is_constrained(p)))
+  if (!status && (l2o_problem_has_prox(p) || l2o_problem_is_constrained(p)))
     status = check_prox(p, check, x, &r, &rng);
-  if (!status && l2o_problem_is_composite(p))
+  if (!status && l2o_problem_has_prox(p))
     status = check_prox_vjp(p, check, x, &r, &rng);
   if (!status && l2o_problem_summands(p))
     status = check_partial(p, check, x, &r);

@@ -27,6 +27,9 @@ bool l2o_problem_has_minimum(const l2o_problem *p) {
   return HAS(p, minimum);
 }
 bool l2o_problem_is_composite(const l2o_problem *p) {
+  return HAS(p, nonsmooth) || HAS(p, prox);
+}
+bool l2o_problem_has_prox(const l2o_problem *p) {
   return HAS(p, prox);
 }
 bool l2o_problem_is_constrained(const l2o_problem *p) {

@@ -21,17 +21,23 @@ int l2o_solver_option(const l2o_solver *solver, const char *name) {
 }
 
 l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_diag *diag) {
+  if (!solver)
+    return l2o_fail(diag, L2O_ERR_ARG, "there is no solver; does l2o_solver_find() know the name?");
   if (problem->n == 0 || !problem->ops)
     return l2o_fail(diag, L2O_ERR_ARG, "%s: the problem has no unknowns or no operations", solver->name);
   if ((solver->needs & L2O_NEEDS_GRADIENT) && !l2o_problem_has_gradient(problem))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs a gradient; problem '%s' has none; try zo-align, gsl-nmsimplex2", solver->name,
                     l2o_problem_name(problem));
-  if ((solver->needs & L2O_NEEDS_HESSIAN) && !l2o_problem_has_hessian_vector(problem))
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs Hessian-vector products; problem '%s' has none; try lbfgs", solver->name,
-                    l2o_problem_name(problem));
   if (l2o_problem_is_constrained(problem) && !(solver->needs & L2O_TAKES_PROJECTION))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s does not keep to the constraint of problem '%s'; try projected-gradient, or zo-align",
                     solver->name, l2o_problem_name(problem));
+  if (l2o_problem_is_composite(problem) && !l2o_problem_has_prox(problem) && (solver->needs & L2O_TAKES_PROX))
+    return l2o_fail(diag, L2O_ERR_NOTSUP,
+                    "%s needs the prox of the nonsmooth part; problem '%s' has none; try gd, which takes subgradients",
+                    solver->name, l2o_problem_name(problem));
+  if ((solver->needs & L2O_NEEDS_HESSIAN) && !l2o_problem_has_hessian_vector(problem))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs Hessian-vector products; problem '%s' has none; try lbfgs", solver->name,
+                    l2o_problem_name(problem));
   if (!(solver->needs & L2O_NEEDS_MODEL))
     return L2O_OK;
   if (!model)
@@ -71,8 +77,9 @@ l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_
   if (status == L2O_ERR_NOTSUP && solver->finds_step && solver->finds_step(it))
     return L2O_OK;
   if (status == L2O_ERR_NOTSUP)
-    return l2o_fail(diag, status, "%s needs a step size; problem '%s' has no Lipschitz constant to take it from; give %s:step=...",
-                    solver->name, name, solver->name);
+    return l2o_fail(diag, status,
+                    "%s needs a step size; problem '%s' has no Lipschitz constant to take it from; give %s:step=...%s",
+                    solver->name, name, solver->name, solver->finds_step ? ", or an option by which it finds one" : "");
   if (status)
     return l2o_fail(diag, status, "%s: the Lipschitz constant of problem '%s' is not a positive finite number", solver->name, name);
   it->step = (scale >= 0 ? it->options[scale] : it->model->type->step_scale(it->model)) / constant;
@@ -130,6 +137,7 @@ l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
 }
 
 l2o_status l2o_iterate_gradient(l2o_iterate *it) {
+  l2o_status status;
   if (it->has_gradient) {
     if (it->pending) { /* made for the record, now really used */
       it->pending = false;
@@ -137,10 +145,12 @@ l2o_status l2o_iterate_gradient(l2o_iterate *it) {
       it->value_calls++;
       it->gradient_calls++;
     }
-    return judge(L2O_OK, it->f, it->g, it->n);
+    status = judge(L2O_OK, it->f, it->g, it->n);
+  } else {
+    status = l2o_iterate_gradient_at(it, &it->f, it->g, it->x);
+    it->has_gradient = status == L2O_OK || status == L2O_ERR_NUMERIC;
   }
-  l2o_status status = l2o_iterate_gradient_at(it, &it->f, it->g, it->x);
-  it->has_gradient = status == L2O_OK || status == L2O_ERR_NUMERIC;
+  it->finite = it->finite || (status == L2O_OK && !it->moved);
   return status;
 }
 

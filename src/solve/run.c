@@ -35,6 +35,7 @@ struct l2o_run {
   size_t instance, fallbacks;
   double seconds;
   bool started;
+  bool known; /* the present point is on record with finite objective and gradient, and stands in `previous` */
 };
 
 void l2o_settings_init(l2o_settings *settings, size_t struct_size) {
@@ -59,7 +60,7 @@ static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
   L2O_TAKE(arena, run->previous, run->it.n);
   L2O_TAKE(arena, run->before, run->it.n);
   const l2o_problem *p = run->it.problem;
-  if (l2o_problem_is_constrained(p) || (l2o_problem_is_composite(p) && (!run->it.subgradient || run->it.batch)))
+  if (l2o_problem_is_constrained(p) || (l2o_problem_has_prox(p) && (!run->it.subgradient || run->it.batch)))
     L2O_TAKE(arena, run->residual, 2 * run->it.n);
   if (run->classical)
     l2o_iterate_layout(&run->other, run->classical, false, arena);
@@ -125,6 +126,7 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   run->started = false;
   run->seconds = 0;
   run->fallbacks = 0;
+  run->known = false;
   run->best = it;
   l2o_status status = L2O_OK;
   if (x0)
@@ -215,11 +217,12 @@ static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
 
 /* Goes back to the last point with finite objective and gradient. */
 static void restore(l2o_run *run) {
-  if (run->it.k)
+  if (run->it.k && !run->known)
     run->it.k--; /* that point's number: the step that led away from it does not count */
   memcpy(run->it.x, run->previous, run->it.n * sizeof *run->previous);
   run->it.has_gradient = run->it.pending = false;
   run->best = &run->it;
+  run->known = true;
 }
 
 /* The counts of the run so far. */
@@ -238,7 +241,7 @@ static l2o_status move(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
   *stop = L2O_STOP_NONE;
   memcpy(run->before, run->best->x, it->n * sizeof *it->x);
-  it->moved = false;
+  it->moved = it->finite = false;
   it->claimed_seconds = run->other.claimed_seconds = 0;
   if (run->settings.calls) {
     l2o_record now;
@@ -258,10 +261,14 @@ static l2o_status move(l2o_run *run, l2o_stop *stop) {
     l2o_real *swap = run->previous;
     run->previous = run->before;
     run->before = swap;
+    run->known = false;
     it->k++;
     if (l2o_all_finite(it->x, it->n))
       return L2O_OK;
     status = L2O_ERR_NUMERIC;
+  } else if (!run->known && it->finite && !it->batch && run->best == it) { /* the step began at a good point */
+    memcpy(run->previous, run->before, it->n * sizeof *it->x);
+    run->known = true;
   }
   restore(run);
   if (status != L2O_ERR_NUMERIC)
@@ -281,17 +288,21 @@ const l2o_real *l2o_run_x(const l2o_run *run) {
   return run->best->x;
 }
 
+/* Is the record of a point that a caller may keep? Where the problem has a gradient it must be finite too. */
+static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
+  return isfinite(r->objective) && (isfinite(r->gradient_norm) || !l2o_problem_has_gradient(p));
+}
+
 l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
   l2o_iterate *best = run->best == &run->it ? &run->it : &run->other;
   *record = (l2o_record){0};
   l2o_status status = l2o_iterate_peek(best, &record->objective, &record->gradient_norm, run->residual);
   count(run, record);
+  if (!status && !run->known && is_finite_record(record, best->problem)) { /* whatever the next step does, this point is good */
+    memcpy(run->previous, best->x, best->n * sizeof *best->x);
+    run->known = true;
+  }
   return status;
-}
-
-/* Is the record of a point that a caller may keep? Where the problem has a gradient it must be finite too. */
-static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
-  return isfinite(r->objective) && (isfinite(r->gradient_norm) || !l2o_problem_has_gradient(p));
 }
 
 /* The stop reason that the settings find in a record. */
@@ -361,6 +372,10 @@ static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_tr
     if (stop) /* the point has not been looked at yet: once more round, to record it */
       continue;
     status = clocked ? l2o_run_step(run, &stop) : move(run, &stop);
+  }
+  if (status && !watched && run->started) { /* nobody asks a callback again that has just failed */
+    count(run, &record);
+    record.objective = record.gradient_norm = (double)NAN;
   }
   if (run->started)
     memcpy(x, l2o_run_x(run), n * sizeof *x);

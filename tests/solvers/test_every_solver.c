@@ -915,6 +915,68 @@ static void a_failing_callback_surfaces(void **state) {
   l2o_problem_free(&p);
 }
 
+/* One call in seven fails: what comes out is the record of the point that comes out, as far as it is known. */
+static l2o_status now_and_then(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  watcher *w = (watcher *)(uintptr_t)p->data;
+  return ++w->values % 7 ? l2o_problem_gradient(w->inner, f, g, x, work) : L2O_ERR_IO;
+}
+
+static void the_record_of_a_failed_run_is_that_of_its_point(void **state) {
+  (void)state;
+  l2o_problem inner = sampled(CONVEX[1], 10, 0);
+  l2o_problem_ops ops = watched_ops;
+  ops.value = NULL, ops.gradient = now_and_then;
+  FOR_EVERY_VARIANT(v) {
+    watcher w = {.inner = &inner};
+    const l2o_problem p = {.ops = &ops, .data = &w, .n = N};
+    l2o_real x[N] = {1, 2, 3};
+    l2o_result r;
+    l2o_settings s = iterations(50);
+    s.options = v->options;
+    if (!runs_on(v, &p, "") || l2o_minimize(v->solver, v->model, &p, x, &r, &s, NULL) == L2O_OK)
+      continue;
+    assert_int_equal(r.status, L2O_ERR_CALLBACK);
+    assert_true(isnan(r.last.objective) && isnan(r.last.gradient_norm) && r.last.value_calls == w.values);
+    l2o_trace *trace;
+    assert_status(l2o_trace_new(&trace, 60, 0), L2O_OK, NULL);
+    s.traces = &trace;
+    w.values = 0;
+    memcpy(x, (const l2o_real[N]){1, 2, 3}, sizeof x);
+    assert_status(l2o_minimize(v->solver, v->model, &p, x, &r, &s, NULL), L2O_ERR_CALLBACK, NULL);
+    assert_true(r.last.objective == value_at(&inner, x));
+    l2o_trace_free(trace);
+  }
+  l2o_problem_free(&inner);
+}
+
+static l2o_status absolute_value(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
+  *h = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *h += fabs((double)x[i]);
+    if (s)
+      s[i] = (l2o_real)((x[i] > 0) - (x[i] < 0));
+  }
+  return L2O_OK;
+}
+
+static void what_cannot_run_is_refused(void **state) {
+  (void)state;
+  l2o_diag diag = {""};
+  l2o_real x[2] = {1, 1};
+  assert_status(l2o_minimize(l2o_solver_find("lbgfs", NULL), NULL, &rosenbrock_problem, x, NULL, NULL, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "there is no solver");
+  l2o_problem_ops ops = rosenbrock_ops;
+  ops.nonsmooth = absolute_value;
+  const l2o_problem p = {.ops = &ops, .n = 2};
+  l2o_settings s = iterations(10);
+  s.options = "step=1e-3";
+  assert_status(l2o_minimize(solver_named("fista"), NULL, &p, x, NULL, &s, &diag), L2O_ERR_NOTSUP, NULL);
+  assert_names(&diag, "fista needs the prox of the nonsmooth part; problem 'rosenbrock' has none");
+  l2o_result r; /* with subgradients, it goes */
+  assert_status(l2o_minimize(solver_named("gd"), NULL, &p, x, &r, &s, &diag), L2O_OK, &diag);
+  assert_close(r.last.objective, value_at(&p, x) + fabs((double)x[0]) + fabs((double)x[1]), 1e-12, 0);
+}
+
 /* A search that meets nothing but nonsense shortens its step until the precision is used up: that is a stall at a good point. */
 static void nonsense_from_a_callback_ends_at_a_good_point(void **state) {
   (void)state;
@@ -1483,6 +1545,8 @@ int main(void) {
       cmocka_unit_test(no_allocation_in_a_step),
       cmocka_unit_test(limits_end_the_run),
       cmocka_unit_test(a_failing_callback_surfaces),
+      cmocka_unit_test(the_record_of_a_failed_run_is_that_of_its_point),
+      cmocka_unit_test(what_cannot_run_is_refused),
       cmocka_unit_test(nonsense_from_a_callback_ends_at_a_good_point),
       cmocka_unit_test(a_step_too_large_ends_as_diverged),
       cmocka_unit_test(a_start_that_is_not_finite_is_refused),
