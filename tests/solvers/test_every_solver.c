@@ -604,6 +604,41 @@ static void rosenbrock_ends_honestly(void **state) {
   l2o_problem_free(&p);
 }
 
+/* More, Garbow and Hillstrom's functions from their starts: rules that search reach a minimum (any of them), or a point where the
+ * gradient vanishes; none ends higher than it began. projected-gradient, a first-order rule, is allowed to run out of steps. */
+static void the_functions_of_1981_are_minimised(void **state) {
+  (void)state;
+  enum { FUNCTIONS = 35, LARGEST = 32 };
+  FOR_EVERY_VARIANT(v) {
+    if (!(v->solver->needs & L2O_GLOBAL) || *v->options)
+      continue;
+    size_t reached = 0;
+    for (int number = 1; number <= FUNCTIONS; number++) {
+      char spec[64];
+      snprintf(spec, sizeof spec, "more-garbow-hillstrom:function=%d", number);
+      l2o_problem p = sampled(spec, 1, 0);
+      l2o_real x[LARGEST];
+      double fstar, largest = 1;
+      assert_true(p.n <= LARGEST);
+      assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
+      assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+      const double f0 = value_at(&p, x);
+      l2o_settings s = iterations(2000);
+      l2o_result r = run(v, &p, x, &s);
+      for (size_t i = 0; i < p.n; i++)
+        largest = fmax(largest, fabs((double)x[i]));
+      if (!(r.last.objective <= f0 && honest(v, r.stop)))
+        fail_msg("%s on %s: %s at %g, from %g", v->label, spec, l2o_stop_name((int)r.stop), r.last.objective, f0);
+      reached += r.last.objective - fstar <= BY_PRECISION(1e-6, 1e-3) * (f0 - fstar) ||
+                 r.last.gradient_norm <= BY_PRECISION(1e-5, 1e-2) * largest;
+      l2o_problem_free(&p);
+    }
+    const bool second_order = !(v->solver->needs & L2O_TAKES_PROJECTION);
+    if (reached < (second_order ? BY_PRECISION(34, 32) : 25))
+      fail_msg("%s reaches a minimum of %zu of 35 functions only", v->label, reached);
+  }
+}
+
 static void the_last_record_is_that_of_the_point(void **state) {
   (void)state;
   FOR_EVERY_VARIANT(v) {
@@ -1538,6 +1573,7 @@ int main(void) {
       cmocka_unit_test(values_are_enough_for_rules_that_need_no_gradient),
       cmocka_unit_test(minibatches_repeat_and_records_are_whole),
       cmocka_unit_test(rosenbrock_ends_honestly),
+      cmocka_unit_test(the_functions_of_1981_are_minimised),
       cmocka_unit_test(the_last_record_is_that_of_the_point),
       cmocka_unit_test(calls_are_counted),
       cmocka_unit_test(a_trace_does_not_change_the_run),
