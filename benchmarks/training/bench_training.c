@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static const double LEARNING_RATE = 1e-15; /* the weights do not move while the clock runs: both sides repeat the same step */
+static const double LEARNING_RATE = 1e-30; /* the weights do not move while the clock runs: both sides repeat the same step */
 static const double MIN_SECONDS = 0.5;     /* short tasks repeat for at least so long */
 enum { MAX_REPEATS = 50000, PATH_SIZE = 4096 };
 

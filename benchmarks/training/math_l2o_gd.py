@@ -24,7 +24,7 @@ except ImportError as error:
              "then PYTHON=/path/to/that/python3")
 
 DTYPE = torch.float64 if os.environ.get("L2O_PRECISION") == "double" else torch.float32
-LEARNING_RATE = 1e-15  # the weights do not move while the clock runs: both sides repeat the same step
+LEARNING_RATE = 1e-30  # the weights do not move while the clock runs: both sides repeat the same step
 STEP_SCALE = 0.9999
 MIN_SECONDS = 0.5
 MAX_REPEATS = 50000
