@@ -32,7 +32,7 @@ static char *written(const config *c) {
   return text;
 }
 
-/* design.md section 6 */
+/* the example that the documentation begins with */
 static const char sketch[] =
     "problem: {family: qp, n: 32, m: 20, instances: 16, seed: 777, sampler: philox}     # a remark\n"
     "model:   {kind: math-l2o-gd, hidden: 64, expansion: 100, features: [x, grad], scale: sigmoid2, step_scale: 0.9999}\n"

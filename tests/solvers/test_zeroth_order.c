@@ -413,7 +413,7 @@ static void orthonormal_rows_are(void **state) {
   free(work);
 }
 
-/* ---- moments (section 9.1 of the notes on the method): d = 100, unit gradient ---- */
+/* ---- moments (closed forms: zo.h): d = 100, unit gradient ---- */
 
 static void moments_are_those_of_theory(void **state) {
   (void)state;
@@ -1274,7 +1274,7 @@ static void bad_input_is_said_in_a_sentence(void **state) {
   }
 }
 
-/* ---- the order of the published table (section 9.2 of the notes), small ---- */
+/* ---- the order of the reference table (experiments/zo-multi-query/README.md), small ---- */
 
 static double mean_log(const char *rule, const char *options, const l2o_problem *p, size_t budget) {
   enum { SEEDS = 6 };

@@ -177,7 +177,7 @@ static void the_quadratics_spectrum_is_the_one_asked_for(void **state) {
   l2o_problem_free(&p);
 }
 
-/* papers/zo-multi-query.md, section 9.2: diagonal A, x0 = 1, x* = 0; traces 100, 55, 21.8 and 5.2 at n = 100. */
+/* experiments/zo-multi-query, strongly convex: diagonal A, x0 = 1, x* = 0; traces 100, 55, 21.8 and 5.2 at n = 100. */
 static void quadratics_on_the_axes(void **state) {
   (void)state;
   static const struct {
@@ -711,7 +711,7 @@ static void torch_sampler_draws_a_batch_of_known_size(void **state) {
   l2o_family_free(family);
 }
 
-/* papers/math-l2o-gd.md, section 5: gradient descent on the published training data, sum over the ten instances. */
+/* arXiv 2501.18092, figure 4b: gradient descent on the published training data, sum over the ten instances. */
 static void gradient_descent_on_the_published_data(void **state) {
   (void)state;
   l2o_family *family = family_of("qp:n=512,m=400,sampler=torch,instances=10");

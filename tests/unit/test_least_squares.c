@@ -62,7 +62,7 @@ static void normals_come_in_pairs(void **state) {
 
 /* ---- sampling ---- */
 
-/* papers/l2o-bfgs.md, section 9, seed 1 */
+/* computed apart from the library (numpy, same generator), seed 1 */
 static void reference_data_of_seed_one(void **state) {
   (void)state;
   static const struct {
