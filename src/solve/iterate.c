@@ -111,7 +111,7 @@ static l2o_status evaluate(const l2o_iterate *it, double *f, l2o_real *g, const 
 
 /* F = f + h, and grad f + a subgradient of h, for rules that see one function. */
 static l2o_status add_nonsmooth(const l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
-  double h;
+  double h = (double)NAN;
   l2o_status status = l2o_problem_nonsmooth(it->problem, &h, g ? it->spare : NULL, x);
   *f += h;
   for (size_t i = 0; g && i < it->n; i++)
@@ -122,6 +122,7 @@ static l2o_status add_nonsmooth(const l2o_iterate *it, double *f, l2o_real *g, c
 l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
   it->value_calls++;
   it->gradient_calls++;
+  *f = (double)NAN; /* what a callback that fails leaves behind */
   l2o_status status = evaluate(it, f, g, x);
   if (!status && it->subgradient)
     status = add_nonsmooth(it, f, g, x);
@@ -130,6 +131,7 @@ l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, cons
 
 l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
   it->value_calls++;
+  *f = (double)NAN;
   l2o_status status = evaluate(it, f, NULL, x);
   if (!status && it->subgradient)
     status = add_nonsmooth(it, f, NULL, x);

@@ -984,6 +984,76 @@ static void the_record_of_a_failed_run_is_that_of_its_point(void **state) {
   l2o_problem_free(&inner);
 }
 
+/* Whether anybody looks on or not, a run that breaks in the middle of a step ends where that step began, if it began well. */
+static void a_broken_step_ends_where_it_began(void **state) {
+  (void)state;
+  l2o_problem inner = sampled(CONVEX[1], 10, 1);
+  static const char *const rules[][2] = {{"gd", ""}, {"bfgs", "line_search=unit"}, {"bfgs-hd", ""}};
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    for (size_t from = 2; from < 12; from++) {
+      l2o_real x[2][N] = {{1, 2, 3}, {1, 2, 3}};
+      for (int traced = 0; traced < 2; traced++) {
+        const variant v = {.solver = solver_named(rules[i][0]), .label = "broken", .tame = false};
+        watcher w;
+        watch(&w, &inner);
+        w.from = from, w.spoil = SPOIL_GRADIENT;
+        l2o_trace *trace;
+        assert_status(l2o_trace_new(&trace, 30, 0), L2O_OK, NULL);
+        l2o_settings s = iterations(20);
+        s.options = rules[i][1], s.traces = traced ? &trace : NULL;
+        run(&v, &w.problem, x[traced], &s);
+        l2o_trace_free(trace);
+      }
+      assert_same_reals(x[0], x[1], N);
+    }
+  l2o_problem_free(&inner);
+}
+
+/* |x - prox(x - grad f(x))| with the prox of step 1 where there is one, |grad f + subgradient| where the rule sees one function. */
+static void stationarity_is_measured_as_documented(void **state) {
+  (void)state;
+  l2o_real lower[N], x[N], g[N], unit[N] = {1};
+  for (size_t i = 0; i < N; i++) {
+    lower[i] = (l2o_real)0.1;
+    x[i] = (l2o_real)(0.3 * ((double)i - 3.5)); /* no zeros */
+  }
+  l2o_problem smooth = sampled(CONVEX[2], 3, 1), composite = sampled(COMPOSITE[0], 3, 0), bounded;
+  assert_status(l2o_problem_bounded(&bounded, &smooth, lower, NULL, NULL), L2O_OK, NULL);
+  const struct {
+    const l2o_problem *p;
+    const char *rule;
+  } cases[] = {{&composite, "ista"}, {&bounded, "projected-gradient"}, {&composite, "gd"}};
+  double l1;
+  assert_status(l2o_problem_nonsmooth(&composite, &l1, NULL, unit), L2O_OK, NULL);
+  for (size_t c = 0; c < 3; c++) {
+    l2o_real at[N];
+    memcpy(at, x, sizeof at);
+    if (c == 1) /* the start is projected */
+      for (size_t i = 0; i < N; i++)
+        at[i] = at[i] < lower[i] ? lower[i] : at[i];
+    gradient_at(cases[c].p, g, at);
+    double square = 0;
+    for (size_t i = 0; i < N; i++) {
+      const double z = (double)at[i] - (double)g[i];
+      const double after = c == 0 ? copysign(fmax(fabs(z) - l1, 0), z) : fmax(z, (double)lower[i]);
+      const double part = c == 2 ? (double)g[i] + copysign(l1, (double)at[i]) : (double)at[i] - after;
+      square += part * part;
+    }
+    l2o_run *steps;
+    l2o_record record;
+    l2o_settings s = iterations(1);
+    assert_status(l2o_run_new(&steps, solver_named(cases[c].rule), NULL, cases[c].p, &s, NULL), L2O_OK, NULL);
+    assert_status(l2o_run_start(steps, x), L2O_OK, NULL);
+    assert_status(l2o_run_record(steps, &record), L2O_OK, NULL);
+    assert_close(record.gradient_norm, sqrt(square), BY_PRECISION(1e-12, 1e-5), 0);
+    assert_close(record.objective, objective_at(cases[c].p, at), BY_PRECISION(1e-13, 1e-6), 0);
+    l2o_run_free(steps);
+  }
+  l2o_problem_free(&bounded);
+  l2o_problem_free(&composite);
+  l2o_problem_free(&smooth);
+}
+
 static l2o_status absolute_value(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
   *h = 0;
   for (size_t i = 0; i < p->n; i++) {
@@ -1583,6 +1653,8 @@ int main(void) {
       cmocka_unit_test(a_failing_callback_surfaces),
       cmocka_unit_test(the_record_of_a_failed_run_is_that_of_its_point),
       cmocka_unit_test(what_cannot_run_is_refused),
+      cmocka_unit_test(a_broken_step_ends_where_it_began),
+      cmocka_unit_test(stationarity_is_measured_as_documented),
       cmocka_unit_test(nonsense_from_a_callback_ends_at_a_good_point),
       cmocka_unit_test(a_step_too_large_ends_as_diverged),
       cmocka_unit_test(a_start_that_is_not_finite_is_refused),

@@ -841,34 +841,16 @@ static l2o_status barrier(const l2o_problem *p, double *f, l2o_real *g, const l2
 static const l2o_problem_ops barrier_ops = {.struct_size = sizeof barrier_ops, .name = "barrier", .gradient = barrier};
 static const l2o_problem barrier_problem = {.ops = &barrier_ops, .n = 3};
 
-static l2o_status linear(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  (void)work;
-  *f = 0;
-  for (size_t i = 0; i < p->n; i++) {
-    *f -= (double)x[i];
-    g[i] = -1;
-  }
-  return L2O_OK;
-}
-static l2o_status concave(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  (void)work;
-  *f = 0;
-  for (size_t i = 0; i < p->n; i++) {
-    *f -= (double)x[i] * (double)x[i];
-    g[i] = -2 * x[i];
-  }
-  return L2O_OK;
-}
 /* -sum x_i, and -infinity where an x_i exceeds 10 */
 static l2o_status chasm(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  l2o_status status = linear(p, f, g, x, work);
+  l2o_status status = falling_linear(p, f, g, x, work);
   for (size_t i = 0; i < p->n; i++)
     *f = x[i] > 10 ? -(double)INFINITY : *f;
   return status;
 }
 static const l2o_problem_ops chasm_ops = {.struct_size = sizeof chasm_ops, .name = "chasm", .gradient = chasm};
-static const l2o_problem_ops linear_ops = {.struct_size = sizeof linear_ops, .name = "linear", .gradient = linear};
-static const l2o_problem_ops concave_ops = {.struct_size = sizeof concave_ops, .name = "concave", .gradient = concave};
+static const l2o_problem_ops linear_ops = {.struct_size = sizeof linear_ops, .name = "linear", .gradient = falling_linear};
+static const l2o_problem_ops concave_ops = {.struct_size = sizeof concave_ops, .name = "concave", .gradient = falling_concave};
 
 static const char *const SEARCHING[] = {
     "gd:step_rule=armijo",     "gd:step_rule=barzilai-borwein",           "gd:step_rule=barzilai-borwein,bb=short",

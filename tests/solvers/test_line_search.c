@@ -27,25 +27,7 @@ static const l2o_problem_ops barrier_ops = {
     .struct_size = sizeof barrier_ops, .name = "barrier", .gradient = barrier, .start = middle};
 static const l2o_problem barrier_problem = {.ops = &barrier_ops, .n = 6};
 
-/* Without a lower bound: linear, concave, exponential. */
-static l2o_status linear(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  (void)work;
-  *f = 0;
-  for (size_t i = 0; i < p->n; i++) {
-    *f -= (double)x[i];
-    g[i] = -1;
-  }
-  return L2O_OK;
-}
-static l2o_status concave(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
-  (void)work;
-  *f = 0;
-  for (size_t i = 0; i < p->n; i++) {
-    *f -= (double)x[i] * (double)x[i];
-    g[i] = -2 * x[i];
-  }
-  return L2O_OK;
-}
+/* Without a lower bound, as falling_linear() and falling_concave(). */
 static l2o_status exponential(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
   (void)work;
   *f = 0;
@@ -56,8 +38,8 @@ static l2o_status exponential(const l2o_problem *p, double *f, l2o_real *g, cons
   return L2O_OK;
 }
 static const l2o_problem_ops unbounded_ops[] = {
-    {.struct_size = sizeof(l2o_problem_ops), .name = "linear", .gradient = linear},
-    {.struct_size = sizeof(l2o_problem_ops), .name = "concave", .gradient = concave},
+    {.struct_size = sizeof(l2o_problem_ops), .name = "linear", .gradient = falling_linear},
+    {.struct_size = sizeof(l2o_problem_ops), .name = "concave", .gradient = falling_concave},
     {.struct_size = sizeof(l2o_problem_ops), .name = "exponential", .gradient = exponential}};
 
 /* Rosenbrock's function with a gradient that is wrong in one of four ways. */

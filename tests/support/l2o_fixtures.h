@@ -192,6 +192,26 @@ static inline l2o_status rosenbrock(const l2o_problem *p, double *f, l2o_real *g
 static const l2o_problem_ops rosenbrock_ops = {.struct_size = sizeof rosenbrock_ops, .name = "rosenbrock", .gradient = rosenbrock};
 static const l2o_problem rosenbrock_problem = {.ops = &rosenbrock_ops, .n = 2};
 
+/* Without a lower bound: -sum x_i, and -|x|^2. */
+static inline l2o_status falling_linear(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *f -= (double)x[i];
+    g[i] = -1;
+  }
+  return L2O_OK;
+}
+static inline l2o_status falling_concave(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *f -= (double)x[i] * (double)x[i];
+    g[i] = -2 * x[i];
+  }
+  return L2O_OK;
+}
+
 /* |x|^2, known by its values only. */
 static inline l2o_status values_only(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
   (void)work;

@@ -268,6 +268,81 @@ static l2o_status check_cubic(void *context) {
   return l2o_problem_check(&p, &check, x, BY_PRECISION(1e-8, 1e-2), 1, NULL);
 }
 
+/* h(x) = |x|_1 and f as a mean of n summands, n times the terms of cubic; `wrong` tells which operation is not what it should be.
+ */
+enum { NOTHING, PROX, PROX_VJP, PARTIAL_VALUE, PARTIAL_GRADIENT };
+static int wrong;
+
+static l2o_status one_norm(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
+  *h = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *h += fabs((double)x[i]);
+    if (s)
+      s[i] = (l2o_real)((x[i] > 0) - (x[i] < 0));
+  }
+  return L2O_OK;
+}
+static l2o_status shrink(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work) {
+  (void)work;
+  for (size_t i = 0; i < p->n; i++) {
+    const double threshold = (wrong == PROX ? 1.1 : 1) * (double)tau[i], rest = fabs((double)x[i]) - threshold;
+    out[i] = (l2o_real)(rest > 0 ? copysign(rest, (double)x[i]) : 0);
+  }
+  return L2O_OK;
+}
+static l2o_status shrink_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dtau, const l2o_real *x, const l2o_real *tau,
+                             const l2o_real *dout, l2o_real *work) {
+  (void)work;
+  for (size_t i = 0; i < p->n; i++) {
+    if (fabs((double)x[i]) <= (double)tau[i])
+      continue;
+    dx[i] += dout[i];
+    if (dtau)
+      dtau[i] -= (l2o_real)((wrong == PROX_VJP ? 1.1 : 1) * copysign((double)dout[i], (double)dout[i] * (double)x[i]));
+  }
+  return L2O_OK;
+}
+static size_t terms(const l2o_problem *p) {
+  return p->n;
+}
+static l2o_status some_terms(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
+                             l2o_real *work) {
+  const double weight = (double)p->n / (double)count;
+  (void)work;
+  *f = wrong == PARTIAL_VALUE ? 1 : 0;
+  for (size_t i = 0; g && i < p->n; i++)
+    g[i] = wrong == PARTIAL_GRADIENT ? 1 : 0;
+  for (size_t k = 0; k < count; k++) {
+    const double z = (double)x[rows[k]];
+    *f += weight * (z * z * z / 6 + z);
+    if (g)
+      g[rows[k]] += (l2o_real)(weight * (z * z / 2 + 1));
+  }
+  return L2O_OK;
+}
+
+static void wrong_proxes_and_summands_are_found(void **state) {
+  (void)state;
+  static const char *const sentences[] = {[PROX] = "the prox is not the minimiser that it should be",
+                                          [PROX_VJP] = "the derivative of the prox differs",
+                                          [PARTIAL_VALUE] = "the mean of all summands is not the function",
+                                          [PARTIAL_GRADIENT] = "the mean of all summands is not the function"};
+  const l2o_real x[N] = {(l2o_real)1.5, -2, (l2o_real)0.5, 3, 2};
+  l2o_problem_ops ops = cubic;
+  ops.nonsmooth = one_norm, ops.prox = shrink, ops.prox_vjp = shrink_vjp, ops.summands = terms, ops.partial = some_terms;
+  const l2o_problem p = {.ops = &ops, .n = N};
+  const double tolerance = BY_PRECISION(1e-7, 2e-2);
+  l2o_check check;
+  for (int kind = NOTHING; kind <= PARTIAL_GRADIENT; kind++) {
+    l2o_diag diag = {""};
+    wrong = kind;
+    assert_status(l2o_problem_check(&p, &check, x, tolerance, 1, &diag), kind == NOTHING ? L2O_OK : L2O_ERR_NUMERIC, &diag);
+    if (kind != NOTHING)
+      assert_names(&diag, sentences[kind]);
+  }
+  wrong = NOTHING;
+}
+
 static void every_allocation_may_fail(void **state) {
   (void)state;
   assert_int_equal(assert_allocations_may_fail(check_cubic, NULL, L2O_OK, ALL_ARE_NEEDED), 1);
@@ -284,6 +359,7 @@ int main(void) {
       cmocka_unit_test(freeing_twice_is_fine),
       cmocka_unit_test(derivatives_of_all_families_are_right),
       cmocka_unit_test(wrong_derivatives_are_found),
+      cmocka_unit_test(wrong_proxes_and_summands_are_found),
       cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
