@@ -32,6 +32,10 @@ find_path(ZLIB_INCLUDE_DIR zlib.h)
 find_library(ZLIB_LIBRARY NAMES z)
 l2o_require("zlib" zlib1g-dev ZLIB_INCLUDE_DIR ZLIB_LIBRARY)
 
+find_path(SLEEF_INCLUDE_DIR sleef.h)
+find_library(SLEEF_LIBRARY NAMES sleef)
+l2o_require("SLEEF" libsleef-dev SLEEF_INCLUDE_DIR SLEEF_LIBRARY)
+
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 l2o_require("Random123" librandom123-dev RANDOM123_INCLUDE_DIR)
 

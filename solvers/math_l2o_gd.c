@@ -8,9 +8,9 @@
 
 static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("gd"), {0}};
 
-/* scratch: p (n), raw (n), and for the backward pass dp (n), dg (n), hv (n) */
+/* scratch: p (n), raw (n); for the backward pass dp (n) */
 static size_t scratch_len(const l2o_iterate *it) {
-  return 5 * it->n;
+  return 2 * it->n;
 }
 /* tape of a step: x (n), g (n), raw (n), p (n) */
 static size_t tape_len(const l2o_iterate *it) {
@@ -35,22 +35,19 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   return L2O_OK;
 }
 
-static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, double *dsum, const l2o_real *tape,
+static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                            l2o_stop_gradient mode) {
   (void)dstate;
   const size_t n = it->n;
   const l2o_real *x = tape, *g = tape + n, *raw = tape + 2 * n, *p = tape + 3 * n, s = (l2o_real)it->step;
-  l2o_real *dp = it->scratch, *dg = dp + n, *hv = dg + n;
+  l2o_real *dp = it->scratch;
   for (size_t i = 0; i < n; i++) { /* x1 = x - s p o g:  dp = -s g o dx1,  dg = -s p o dx1,  dx = dx1 */
     dp[i] = -s * g[i] * dx[i];
     dg[i] = -s * p[i] * dx[i];
   }
-  bool whole = mode == L2O_STOP_GRADIENT_NONE;
+  const bool whole = mode == L2O_STOP_GRADIENT_NONE;
   l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dx : NULL, dp, dp, raw, g, x, n);
-  l2o_status status = l2o_problem_hessian_vector(it->problem, hv, x, dg, it->work); /* g = grad f(x):  dx += H dg */
-  for (size_t i = 0; i < n; i++)
-    dx[i] += hv[i];
-  return status;
+  return L2O_OK;
 }
 
 const l2o_solver l2o_math_l2o_gd = {
@@ -65,4 +62,5 @@ const l2o_solver l2o_math_l2o_gd = {
     .classical = "gd",
     .tape_len = tape_len,
     .step_vjp = step_vjp,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

@@ -15,9 +15,9 @@ static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("nesterov"), {0}};
 static size_t state_len(const l2o_iterate *it) {
   return it->n + 1;
 }
-/* scratch: g (n), p (n), raw (n); backward: dp (n), dg (n), hv (n), dy (n) */
+/* scratch: g (n), p (n), raw (n); for the backward pass dp (n) */
 static size_t scratch_len(const l2o_iterate *it) {
-  return 7 * it->n;
+  return 3 * it->n;
 }
 /* tape of a step: y (n), g (n), raw (n), p (n), b (1) */
 static size_t tape_len(const l2o_iterate *it) {
@@ -55,11 +55,11 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
 }
 
 /* dx, dy in: derivatives with respect to x_{k+1}, y_{k+1}; out: to x_k, y_k. t depends on nothing. */
-static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, double *dsum, const l2o_real *tape,
+static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                            l2o_stop_gradient mode) {
   const size_t n = it->n;
   const l2o_real *y = tape, *g = tape + n, *raw = tape + 2 * n, *p = tape + 3 * n, momentum = tape[4 * n], s = (l2o_real)it->step;
-  l2o_real *dp = it->scratch, *dg = dp + n, *hv = dg + n, *dy = dstate;
+  l2o_real *dp = it->scratch, *dy = dstate;
   for (size_t i = 0; i < n; i++) {
     /* y1 = x1 + b (x1 - x):  dx1 += (1 + b) dy1,  dx = -b dy1 */
     l2o_real dx1 = dx[i] + (1 + momentum) * dy[i];
@@ -69,12 +69,9 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, doub
     dg[i] = -s * p[i] * dx1;
     dy[i] = dx1;
   }
-  bool whole = mode == L2O_STOP_GRADIENT_NONE;
+  const bool whole = mode == L2O_STOP_GRADIENT_NONE;
   l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dy : NULL, dp, dp, raw, g, y, n);
-  l2o_status status = l2o_problem_hessian_vector(it->problem, hv, y, dg, it->work); /* g = grad f(y):  dy += H dg */
-  for (size_t i = 0; i < n; i++)
-    dy[i] += hv[i];
-  return status;
+  return L2O_OK;
 }
 
 const l2o_solver l2o_math_l2o_nesterov = {
@@ -91,4 +88,5 @@ const l2o_solver l2o_math_l2o_nesterov = {
     .classical = "nesterov",
     .tape_len = tape_len,
     .step_vjp = step_vjp,
+    .gradient_at = L2O_GRADIENT_AT_STATE,
 };

@@ -70,6 +70,9 @@ typedef struct l2o_diag {
 
 /** Version of the library, "MAJOR.MINOR.PATCH". */
 L2O_API const char *l2o_version(void);
+/** The instruction set that the kernels use on this processor: "avx512", "avx2" or "portable". The same build gives the same bits
+ *  wherever this is the same (and BLAS does its part); elsewhere the last bits differ. */
+L2O_API const char *l2o_vector_instructions(void);
 /** A sentence for a status; total: any int gives a text, never NULL. */
 L2O_API const char *l2o_strerror(int status);
 /** Short name of a stop reason ("iterations", "diverged", ...); total, never NULL. */

@@ -64,6 +64,20 @@ typedef struct l2o_problem_ops {
                         l2o_real *work);
   /** An upper bound, over all x, of the trace of the Hessian: zeroth-order methods take larger steps where it is below n L. */
   l2o_status (*hessian_trace)(const l2o_problem *p, double *trace);
+  /** Do a and b, which have the same operations and the same n, read the same large data (one matrix with many right-hand sides for
+   *  instance), so that the two calls below may take them together? Symmetric and transitive; then `hessian`, too, is the same. */
+  bool (*together)(const l2o_problem *a, const l2o_problem *b);
+  /** f[i] and g[i] of p[i] at x[i] for `count` problems that belong together: the numbers that `gradient` gives, bit for bit, in
+   * fewer passes over the shared data. work[i] as for `gradient`. */
+  l2o_status (*gradient_many)(const l2o_problem *const *p, size_t count, double *f, l2o_real *const *g, const l2o_real *const *x,
+                              l2o_real *const *work);
+  /** The same for hv[i] = (Hessian of p[i] at x[i]) v[i]. */
+  l2o_status (*hessian_vector_many)(const l2o_problem *const *p, size_t count, l2o_real *const *hv, const l2o_real *const *x,
+                                    const l2o_real *const *v, l2o_real *const *work);
+  /** Quadratics: the Hessian, which does not depend on x, as its upper triangle row by row: n(n+1)/2 reals. May allocate. */
+  l2o_status (*hessian)(const l2o_problem *p, l2o_real *packed);
+  /** Reals that one `hessian_vector` reads. Where that is more than n(n+1)/2, training keeps `hessian` and multiplies by it. */
+  size_t (*hessian_reads)(const l2o_problem *p);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -124,6 +138,21 @@ L2O_API l2o_status l2o_problem_partial(const l2o_problem *p, double *f, l2o_real
                                        size_t count, l2o_real *work);
 /** Upper bound of the trace of the Hessian. @return L2O_ERR_NOTSUP when unknown, L2O_ERR_NUMERIC when not positive and finite. */
 L2O_API l2o_status l2o_problem_hessian_trace(const l2o_problem *p, double *trace);
+
+/** Can a and b be evaluated together? Then so can all that go with one of them. */
+L2O_API bool l2o_problem_together(const l2o_problem *a, const l2o_problem *b);
+/** f[i] and g[i] of p[i] at x[i], i < count: together where the problems offer it, otherwise one by one; the same bits either way.
+ *  All of them must belong together, or count be 1. @return as l2o_problem_gradient(), of the first that failed. Never allocates.
+ */
+L2O_API l2o_status l2o_problem_gradient_many(const l2o_problem *const *p, size_t count, double *f, l2o_real *const *g,
+                                             const l2o_real *const *x, l2o_real *const *work);
+/** hv[i] = (Hessian of p[i] at x[i]) v[i], i < count, in the same way; work as for l2o_problem_hessian_vector(). */
+L2O_API l2o_status l2o_problem_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv,
+                                                   const l2o_real *const *x, const l2o_real *const *v, l2o_real *const *work);
+/** Is keeping the packed Hessian worth while: does a product with it, n(n+1)/2 reals, read less than `hessian_vector` does? */
+L2O_API bool l2o_problem_prefers_hessian(const l2o_problem *p);
+/** The constant Hessian of a quadratic. @return L2O_ERR_NOTSUP where the problem has no such operation. */
+L2O_API l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed);
 
 /** A problem with bounds: minimise the inner problem's f over lower <= x <= upper. Solvers that take projections keep to them
  *  (`projected-gradient`, `ista`, `fista`, `zo-avg`, `zo-align`); the others refuse.

@@ -44,12 +44,15 @@
 #define l2o_problem_check l2of_problem_check
 #define l2o_problem_free l2of_problem_free
 #define l2o_problem_gradient l2of_problem_gradient
+#define l2o_problem_gradient_many l2of_problem_gradient_many
 #define l2o_problem_has_gradient l2of_problem_has_gradient
 #define l2o_problem_has_hessian_vector l2of_problem_has_hessian_vector
 #define l2o_problem_has_minimum l2of_problem_has_minimum
 #define l2o_problem_has_prox l2of_problem_has_prox
+#define l2o_problem_hessian l2of_problem_hessian
 #define l2o_problem_hessian_trace l2of_problem_hessian_trace
 #define l2o_problem_hessian_vector l2of_problem_hessian_vector
+#define l2o_problem_hessian_vector_many l2of_problem_hessian_vector_many
 #define l2o_problem_hessian_work_len l2of_problem_hessian_work_len
 #define l2o_problem_is_composite l2of_problem_is_composite
 #define l2o_problem_is_constrained l2of_problem_is_constrained
@@ -59,11 +62,13 @@
 #define l2o_problem_nonsmooth l2of_problem_nonsmooth
 #define l2o_problem_objective l2of_problem_objective
 #define l2o_problem_partial l2of_problem_partial
+#define l2o_problem_prefers_hessian l2of_problem_prefers_hessian
 #define l2o_problem_project l2of_problem_project
 #define l2o_problem_prox l2of_problem_prox
 #define l2o_problem_prox_vjp l2of_problem_prox_vjp
 #define l2o_problem_start l2of_problem_start
 #define l2o_problem_summands l2of_problem_summands
+#define l2o_problem_together l2of_problem_together
 #define l2o_problem_value l2of_problem_value
 #define l2o_problem_work_len l2of_problem_work_len
 #define l2o_qp_new l2of_qp_new
@@ -113,5 +118,6 @@
 #define l2o_trainer_steps_done l2of_trainer_steps_done
 #define l2o_trainer_use_best l2of_trainer_use_best
 #define l2o_trainer_validate l2of_trainer_validate
+#define l2o_vector_instructions l2of_vector_instructions
 #define l2o_version l2of_version
 #endif

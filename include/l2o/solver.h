@@ -43,6 +43,10 @@ typedef struct l2o_iterate {
   bool pending, moved, subgradient, finite;
   double pending_seconds, claimed_seconds;
   l2o_real *spare; /* (n) second half of a subgradient, or the full gradient beside that of a minibatch */
+  /* the gradient at the first n of the state, evaluated together with other instances' for the step to come */
+  l2o_real *ahead; /* (n) */
+  double ahead_f, ahead_seconds;
+  bool has_ahead;
 } l2o_iterate;
 
 /** Objective and gradient at it->x into it->f and it->g, counted as one call of each; free if already there.
@@ -56,6 +60,13 @@ L2O_API void l2o_iterate_moved(l2o_iterate *it);
 L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x);
 /** Objective at a point, counted. */
 L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
+
+/** Where a step evaluates f. */
+typedef enum l2o_gradient_at {
+  L2O_GRADIENT_ANYWHERE = 0, /**< as it likes */
+  L2O_GRADIENT_AT_X,         /**< once, by l2o_iterate_gradient() */
+  L2O_GRADIENT_AT_STATE      /**< once, by l2o_iterate_gradient_at() at the first n reals of the state */
+} l2o_gradient_at;
 
 /** What a rule needs of a problem, and what it promises. */
 enum {
@@ -102,11 +113,17 @@ typedef struct l2o_solver {
   const char *model_kind;                    /**< the kind of model it reads */
   const char *classical;                     /**< name of the rule it grew from */
   size_t (*tape_len)(const l2o_iterate *it); /**< reals a step records */
-  /** Vector-Jacobian product of one step. dx: in dL/dx_{k+1}, out dL/dx_k. dstate: the same for the state.
-   *  dsum: accumulators of dL/dparameters (src/nn/model.h), added to. Uses only it->{problem, model, options, n, step,
-   *  scratch, work}. */
-  l2o_status (*step_vjp)(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, double *dsum, const l2o_real *tape,
+  /** Vector-Jacobian product of one step.
+   *  @param dx      (n) in: dL/dx_{k+1}; out: dL/dx_k.  @param dstate  the same for the state.
+   *  @param dg      (n) out, written whole: dL/dg, g the step's gradient, where `gradient_at` says at which point z that was taken
+   *                 (the tape then begins with z, n reals): the caller adds (Hessian at z) dg to dL/dz, which is dx or the first n
+   * of dstate. NULL with L2O_GRADIENT_ANYWHERE: the rule multiplies by Hessians itself.
+   *  @param dsum    accumulators of dL/dparameters (src/nn/model.h), added to.
+   *  Uses only it->{problem, model, options, n, step, scratch, work}. */
+  l2o_status (*step_vjp)(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                          l2o_stop_gradient mode);
+  /** Where a step evaluates f: with AT_X and AT_STATE several instances that share data are evaluated together. */
+  l2o_gradient_at gradient_at;
 } l2o_solver;
 
 /** Every solver of the library, ending with NULL: tests and help texts walk it. */

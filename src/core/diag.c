@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/diag.h"
+#include "core/vector.h"
 
 const char *l2o_version(void) {
   return L2O_VERSION;
+}
+
+const char *l2o_vector_instructions(void) {
+#if L2O_VECTOR_MAX >= 2
+  if (L2O_HAS_AVX512)
+    return "avx512";
+#endif
+#if L2O_VECTOR_MAX >= 1
+  if (L2O_HAS_AVX2)
+    return "avx2";
+#endif
+  return "portable";
 }
 
 const char *l2o_strerror(int status) {

@@ -111,27 +111,82 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   return self;
 }
 
-/* The instance with the largest scratch: all workers get room for it. */
-static const l2o_problem *hungriest(const l2o_problem *a, size_t count, const l2o_problem *best) {
-  for (size_t i = 0; i < count; i++)
-    if (!best || l2o_problem_hessian_work_len(&a[i]) > l2o_problem_hessian_work_len(best))
-      best = &a[i];
+/* Divides the instances into groups that a thread takes at once: neighbours that belong together, as long as every thread gets
+ * some. The numbers do not depend on it. */
+static void divide(const l2o_trainer *t, size_t *groups, const l2o_problem *problems, size_t count) {
+  const size_t share = (count + (size_t)t->threads - 1) / (size_t)t->threads, most = share < L2O_TOGETHER ? share : L2O_TOGETHER;
+  memset(groups, 0, count * sizeof *groups);
+  for (size_t first = 0, size; first < count; first += size) {
+    size = 1;
+    while (size < most && first + size < count && t->solver->gradient_at != L2O_GRADIENT_ANYWHERE &&
+           l2o_problem_together(&problems[first], &problems[first + size]))
+      size++;
+    groups[first] = size;
+  }
+}
+
+/* The instance with the largest scratch: all lanes get room for it. */
+static const l2o_problem *hungriest(const l2o_trainer *t) {
+  const l2o_problem *best = t->problems;
+  for (size_t i = 1; i < t->settings.batch + t->settings.validation_instances; i++)
+    if (l2o_problem_hessian_work_len(&t->problems[i]) > l2o_problem_hessian_work_len(best))
+      best = &t->problems[i];
   return best;
 }
 
-static l2o_status new_workers(l2o_trainer *t, const l2o_problem *largest) {
+static size_t widest(const l2o_trainer *t) {
+  size_t width = 1;
+  for (size_t i = 0; i < t->settings.batch + t->settings.validation_instances; i++)
+    width = t->groups[i] > width ? t->groups[i] : width;
+  return width;
+}
+
+/* Memory for all threads; kept if it is enough already. */
+static l2o_status new_workers(l2o_trainer *t) {
+  const l2o_problem *largest = hungriest(t);
+  const size_t width = widest(t), room = l2o_problem_hessian_work_len(largest);
   l2o_arena arena = {0};
+  if (t->worker_block && width <= t->width && room <= t->room)
+    return L2O_OK;
+  free(t->worker_block);
+  t->worker_block = NULL;
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < t->threads; i++) {
-      l2o_worker *w = &t->workers[i];
-      w->it = (l2o_iterate){.problem = largest, .model = t->model, .options = t->options, .n = t->n, .rng = &w->rng};
-      l2o_worker_layout(w, t->solver, &t->settings, t->settings.unroll, &arena);
+      for (size_t j = 0; j < width; j++) {
+        l2o_lane *lane = &t->workers[i].lane[j];
+        lane->it = (l2o_iterate){.problem = largest, .model = t->model, .options = t->options, .n = t->n, .rng = &lane->rng};
+        l2o_lane_layout(lane, t->solver, &t->settings, t->settings.unroll, &arena);
+      }
     }
     if (pass == 0 && !l2o_arena_new(&arena))
       return L2O_ERR_NOMEM;
   }
   t->worker_block = arena.base;
+  t->width = width;
+  t->room = room;
   return L2O_OK;
+}
+
+/* Packed Hessians of the instances that are used in every step, where they move less memory than the problem's own products. A
+ * group shares one. */
+static l2o_status new_hessians(l2o_trainer *t) {
+  const size_t batch = t->settings.batch, n = t->n;
+  l2o_status status = L2O_OK;
+  if (t->settings.fresh || t->solver->gradient_at == L2O_GRADIENT_ANYWHERE)
+    return L2O_OK;
+#pragma omp parallel for schedule(dynamic) num_threads(t->threads)
+  for (size_t b = 0; b < batch; b++) {
+    if (!t->groups[b] || !l2o_problem_prefers_hessian(&t->problems[b]))
+      continue;
+    l2o_real *packed = malloc(n * (n + 1) / 2 * sizeof *packed);
+    l2o_status mine = packed ? l2o_problem_hessian(&t->problems[b], packed) : L2O_ERR_NOMEM;
+    t->hessians[b] = packed;
+    if (mine) {
+#pragma omp critical(l2o_trainer_sample)
+      status = mine;
+    }
+  }
+  return status;
 }
 
 /* Problems of the present round, and their base steps. */
@@ -141,16 +196,23 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
     return L2O_OK;
   uint64_t first = s->fresh ? (uint64_t)t->progress.round * s->batch : 0;
   l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, s->batch, diag);
-  if (!status && t->workers) {
-    const l2o_problem *largest = hungriest(t->problems, s->batch, NULL);
-    if (l2o_problem_hessian_work_len(largest) > l2o_problem_hessian_work_len(t->workers[0].it.problem)) {
-      free(t->worker_block);
-      t->worker_block = NULL;
-      status = new_workers(t, largest);
-    }
-  }
+  if (!status)
+    divide(t, t->groups, t->problems, s->batch);
+  if (!status && t->workers)
+    status = new_workers(t);
   t->sampled_round = status ? SIZE_MAX : t->progress.round;
   return status;
+}
+
+static void free_instances(l2o_trainer *t) {
+  for (size_t i = 0; t->problems && i < t->settings.batch + t->settings.validation_instances; i++)
+    l2o_problem_free(&t->problems[i]);
+  for (size_t i = 0; t->hessians && i < t->settings.batch; i++)
+    free(t->hessians[i]);
+  free(t->problems);
+  free(t->step_sizes);
+  free(t->groups);
+  free(t->hessians);
 }
 
 l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
@@ -191,13 +253,16 @@ l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver
   const size_t validation = s->validation_instances;
   t.problems = calloc(s->batch + validation, sizeof *t.problems);
   t.step_sizes = calloc(s->batch + validation, sizeof *t.step_sizes);
+  t.groups = calloc(s->batch + validation, sizeof *t.groups);
+  t.hessians = calloc(s->batch, sizeof *t.hessians);
   l2o_trainer *self = NULL;
-  if (!t.problems || !t.step_sizes) {
+  if (!t.problems || !t.step_sizes || !t.groups || !t.hessians) {
     status = l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu instances", s->batch + validation);
     goto fail;
   }
   t.validation = t.problems + s->batch;
   t.validation_steps = t.step_sizes + s->batch;
+  t.validation_groups = t.groups + s->batch;
   t.n = family->n;
   if ((status = begin_round(&t, diag)))
     goto fail;
@@ -212,6 +277,11 @@ l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver
   status = sample(&t, t.validation, t.validation_steps, L2O_PURPOSE_VALIDATION, s->validation_seed, 0, validation, diag);
   if (status)
     goto fail;
+  divide(&t, t.validation_groups, t.validation, validation);
+  if ((status = new_hessians(&t))) {
+    l2o_fail(diag, status, "training: the Hessians of the instances: %s", l2o_strerror(status));
+    goto fail;
+  }
 
   l2o_iterate probe = {.problem = t.problems, .model = model, .options = t.options, .n = t.n};
   l2o_model_parameters(model, &t.parameters);
@@ -225,7 +295,7 @@ l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver
   }
   self = layout(&t, &arena);
   *self = t;
-  status = new_workers(self, hungriest(self->validation, validation, hungriest(self->problems, s->batch, NULL)));
+  status = new_workers(self);
   if (status) {
     l2o_trainer_free(self);
     return l2o_fail(diag, status, "training: out of memory for %d threads of %zu unrolled steps", t.threads, s->unroll);
@@ -235,40 +305,34 @@ l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver
   *out = self;
   return L2O_OK;
 fail:
-  for (size_t i = 0; t.problems && i < s->batch + validation; i++)
-    l2o_problem_free(&t.problems[i]);
-  free(t.problems);
-  free(t.step_sizes);
+  free_instances(&t);
   return status;
 }
 
 void l2o_trainer_free(l2o_trainer *t) {
   if (!t)
     return;
-  for (size_t i = 0; i < t->settings.batch + t->settings.validation_instances; i++)
-    l2o_problem_free(&t->problems[i]);
-  free(t->problems);
-  free(t->step_sizes);
+  free_instances(t);
   free(t->worker_block);
   free(t);
 }
 
-/* Points a worker at an instance, at the start or where its last segment ended. */
-static l2o_status load(l2o_trainer *t, l2o_worker *w, const l2o_problem *problem, double step, const l2o_real *x,
-                       const l2o_real *state, size_t instance) {
-  l2o_iterate *it = &w->it;
+/* Points a lane at an instance, at the start or where its last segment ended. */
+static void load(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, double step, const l2o_real *x, const l2o_real *state,
+                 size_t instance) {
+  l2o_iterate *it = &lane->it;
   it->problem = problem;
   it->step = step;
-  l2o_rng_seed(&w->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
-  if (!x) {
-    l2o_status status = l2o_problem_start(problem, it->x);
-    return status ? status : l2o_iterate_init(it, t->solver);
-  }
-  l2o_status status = l2o_iterate_init(it, t->solver);
+  it->f = (double)NAN;
+  l2o_rng_seed(&lane->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
+  lane->status = x ? L2O_OK : l2o_problem_start(problem, it->x);
+  if (!lane->status)
+    lane->status = l2o_iterate_init(it, t->solver);
+  if (!x)
+    return;
   memcpy(it->x, x, t->n * sizeof *x);
   memcpy(it->state, state, t->state_len * sizeof *state);
   it->k = t->progress.position;
-  return status;
 }
 
 /* First failure in the order of the instances; what is not finite is reported as such, not as a failure. */
@@ -293,16 +357,25 @@ static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, s
     l2o_worker *w = &t->workers[omp_get_thread_num()];
 #pragma omp for schedule(dynamic)
     for (size_t b = 0; b < batch; b++) {
-      double *sum = t->sums + b * t->sum_len;
-      memset(sum, 0, t->sum_len * sizeof *sum);
-      l2o_status status =
-          load(t, w, &t->problems[b], t->step_sizes[b], fresh_start ? NULL : t->x + b * t->n, t->state + b * t->state_len, b);
-      t->losses[b] = 0;
-      if (!status)
-        status = l2o_unroll(w, &t->losses[b], sum, t->solver, s, U, factor);
-      memcpy(t->next_x + b * t->n, w->it.x, t->n * sizeof *t->next_x);
-      memcpy(t->next_state + b * t->state_len, w->it.state, t->state_len * sizeof *t->next_state);
-      t->statuses[b] = status;
+      const size_t size = t->groups[b];
+      for (size_t i = 0; i < size; i++) {
+        const size_t at = b + i;
+        l2o_lane *lane = &w->lane[i];
+        lane->hessian = t->hessians[b];
+        lane->sum = t->sums + at * t->sum_len;
+        memset(lane->sum, 0, t->sum_len * sizeof *lane->sum);
+        load(t, lane, &t->problems[at], t->step_sizes[at], fresh_start ? NULL : t->x + at * t->n, t->state + at * t->state_len, at);
+      }
+      if (size)
+        l2o_unroll(w->lane, size, t->solver, s, U, factor);
+      for (size_t i = 0; i < size; i++) {
+        const size_t at = b + i;
+        const l2o_lane *lane = &w->lane[i];
+        memcpy(t->next_x + at * t->n, lane->it.x, t->n * sizeof *t->next_x);
+        memcpy(t->next_state + at * t->state_len, lane->it.state, t->state_len * sizeof *t->next_state);
+        t->losses[at] = lane->loss;
+        t->statuses[at] = lane->status;
+      }
     }
     /* partial sums in the order of the instances, so that the bits do not depend on the threads */
 #pragma omp for schedule(static)
@@ -429,22 +502,17 @@ l2o_status l2o_trainer_validate(l2o_trainer *t, double *objective, l2o_diag *dia
   if (!count)
     return l2o_fail(diag, L2O_ERR_NOTSUP, "there are no validation instances");
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
-  for (size_t i = 0; i < count; i++) {
+  for (size_t b = 0; b < count; b++) {
     l2o_worker *w = &t->workers[omp_get_thread_num()];
-    l2o_iterate *it = &w->it;
-    l2o_stop stop = L2O_STOP_NONE;
-    l2o_status status = load(t, w, &t->validation[i], t->validation_steps[i], NULL, NULL, i);
-    for (size_t k = 0; k < t->settings.horizon && !status; k++) {
-      it->moved = false;
-      status = t->solver->step(it, NULL, &stop);
-      it->k++;
-      if (!it->moved)
-        l2o_iterate_moved(it);
+    const size_t size = t->validation_groups[b];
+    for (size_t i = 0; i < size; i++)
+      load(t, &w->lane[i], &t->validation[b + i], t->validation_steps[b + i], NULL, NULL, b + i);
+    if (size)
+      l2o_unroll_forward(w->lane, size, t->solver, t->settings.horizon);
+    for (size_t i = 0; i < size; i++) {
+      t->losses[b + i] = w->lane[i].loss;
+      t->statuses[b + i] = w->lane[i].status;
     }
-    if (!status)
-      status = l2o_iterate_gradient(it);
-    t->losses[i] = it->f;
-    t->statuses[i] = status;
   }
   bool finite;
   l2o_status status = first_failure(t->statuses, count, &finite);

@@ -26,12 +26,15 @@ struct l2o_trainer {
   l2o_progress progress;
   size_t sampled_round; /* the round whose instances are in `problems`; SIZE_MAX: none */
   l2o_problem *problems, *validation;
-  double *step_sizes, *validation_steps;                            /* base step of each instance */
+  double *step_sizes, *validation_steps; /* base step of each instance */
+  size_t *groups, *validation_groups;    /* instances that a thread takes together from here on; 0: they are in an earlier group */
+  l2o_real **hessians; /* (batch) packed, borrowed from neighbours in a group; NULL: the problem multiplies itself */
   double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
   l2o_real *x, *state, *next_x, *next_state;                        /* (batch, n) and (batch, state_len) */
   double *sums, *sum, *losses;                                      /* (batch, sum_len), (sum_len), (batch) */
   l2o_status *statuses;                                             /* (max(batch, validation)) */
   l2o_worker *workers;                                              /* (threads) */
+  size_t width, room;                                               /* lanes of each worker, and their problems' scratch */
   void *worker_block;
 };
 #endif

@@ -1,28 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One instance through one segment, forward and back. */
+/* Instances through one segment, forward and back, by one thread: one of them, or a few that share their data in step. */
 #ifndef L2O_LEARN_UNROLL_H
 #define L2O_LEARN_UNROLL_H
 #include "solve/iterate.h"
 #include <l2o/train.h>
 
-/* Memory of one thread. */
-typedef struct l2o_worker {
+/* One instance in the hands of a thread. */
+typedef struct l2o_lane {
   l2o_iterate it;
   l2o_rng rng;
-  l2o_real *tape;   /* (unroll, tape_len) */
-  l2o_real *slopes; /* (unroll, n) gradients at the points on the way; only where the loss looks at them */
-  l2o_real *dx, *dstate;
+  const l2o_real *hessian; /* packed, see l2o_problem_hessian(); NULL: the problem multiplies itself */
+  l2o_real *tape;          /* (unroll, tape_len) */
+  l2o_real *slopes;        /* (unroll, n) gradients at the points on the way; only where the loss looks at them */
+  l2o_real *dx, *dstate, *dg, *hv;
+  double *sum; /* accumulators that the backward pass adds to */
+  double loss;
+  l2o_status status;
+} l2o_lane;
+
+/* Memory of one thread. */
+typedef struct l2o_worker {
+  l2o_lane lane[L2O_TOGETHER];
 } l2o_worker;
 
-/* Room for segments of `unroll` steps; it->problem (with the largest work), model, options and n are set before. */
-void l2o_worker_layout(l2o_worker *w, const l2o_solver *solver, const l2o_train_settings *settings, size_t unroll,
-                       l2o_arena *arena);
+/* Room for segments of `unroll` steps; it.problem (with the largest work), model, options and n are set before. */
+void l2o_lane_layout(l2o_lane *lane, const l2o_solver *solver, const l2o_train_settings *settings, size_t unroll, l2o_arena *arena);
 
 /* Weight of f_j, j = 1..U, in the loss of a segment of U steps. */
 double l2o_loss_weight(l2o_loss loss, size_t j, size_t U);
 
-/* Runs U steps from w->it.x and w->it.state (both left at their new values), recording, and sums the loss; then, if `sum` is not
- * NULL, sweeps back and adds factor * dloss/dparameters to it. L2O_ERR_NUMERIC: something was not finite. */
-l2o_status l2o_unroll(l2o_worker *w, double *loss, double *sum, const l2o_solver *solver, const l2o_train_settings *settings,
-                      size_t U, double factor);
+/* Runs U steps of `count` instances that belong together from it.x and it.state (both left at their new values), recording, and
+ * sets their loss and status; then sweeps back and adds factor * dloss/dparameters to their sums. L2O_ERR_NUMERIC: something was
+ * not finite. A lane that comes with a status is left alone. */
+void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U,
+                double factor);
+
+/* U steps without a record; loss is the objective at the end. */
+void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, size_t U);
+
+/* One step of one lane back: step_vjp(), and what its gradient adds by the Hessian. */
+l2o_status l2o_step_back(l2o_lane *lane, const l2o_solver *solver, const l2o_real *tape, l2o_stop_gradient mode);
 #endif

@@ -95,6 +95,41 @@ l2o_status l2o_problem_hessian_vector(const l2o_problem *p, l2o_real *hv, const 
   return status;
 }
 
+bool l2o_problem_together(const l2o_problem *a, const l2o_problem *b) {
+  return a->ops == b->ops && a->n == b->n && HAS(a, together) && a->ops->together(a, b);
+}
+
+l2o_status l2o_problem_gradient_many(const l2o_problem *const *p, size_t count, double *f, l2o_real *const *g,
+                                     const l2o_real *const *x, l2o_real *const *work) {
+  if (count > 1 && HAS(p[0], gradient_many))
+    return p[0]->ops->gradient_many(p, count, f, g, x, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  l2o_status status = L2O_OK;
+  for (size_t i = 0; i < count && !status; i++)
+    status = l2o_problem_gradient(p[i], &f[i], g[i], x[i], work[i]);
+  return status;
+}
+
+l2o_status l2o_problem_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv, const l2o_real *const *x,
+                                           const l2o_real *const *v, l2o_real *const *work) {
+  if (count > 1 && HAS(p[0], hessian_vector_many))
+    return p[0]->ops->hessian_vector_many(p, count, hv, x, v, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  l2o_status status = L2O_OK;
+  for (size_t i = 0; i < count && !status; i++)
+    status = l2o_problem_hessian_vector(p[i], hv[i], x[i], v[i], work[i]);
+  return status;
+}
+
+bool l2o_problem_prefers_hessian(const l2o_problem *p) {
+  return HAS(p, hessian) && HAS(p, hessian_reads) && p->n < UINT32_MAX && p->n * (p->n + 1) / 2 < p->ops->hessian_reads(p);
+}
+
+l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed) {
+  if (!HAS(p, hessian))
+    return L2O_ERR_NOTSUP;
+  const l2o_status status = p->ops->hessian(p, packed);
+  return status && status != L2O_ERR_NOMEM ? L2O_ERR_CALLBACK : status;
+}
+
 l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
   if (HAS(p, nonsmooth))
     return p->ops->nonsmooth(p, h, s, x) ? L2O_ERR_CALLBACK : L2O_OK;

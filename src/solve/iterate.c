@@ -63,6 +63,7 @@ void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian,
   L2O_TAKE(arena, it->work, hessian ? l2o_problem_hessian_work_len(it->problem) : l2o_problem_work_len(it->problem));
   L2O_TAKE(arena, it->rows, it->batch);
   L2O_TAKE(arena, it->spare, it->batch || it->subgradient ? it->n : 0);
+  L2O_TAKE(arena, it->ahead, solver->gradient_at == L2O_GRADIENT_AT_STATE ? it->n : 0);
 }
 
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag) {
@@ -89,7 +90,7 @@ l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_
 l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver) {
   it->k = 0;
   it->value_calls = it->gradient_calls = it->uncharged = 0;
-  it->has_gradient = it->pending = it->moved = false;
+  it->has_gradient = it->pending = it->moved = it->has_ahead = false;
   it->pending_seconds = it->claimed_seconds = 0;
   size_t length = solver->state_len ? solver->state_len(it) : 0;
   memset(it->state, 0, length * sizeof *it->state);
@@ -120,12 +121,20 @@ static l2o_status add_nonsmooth(const l2o_iterate *it, double *f, l2o_real *g, c
 }
 
 l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x) {
+  l2o_status status = L2O_OK;
   it->value_calls++;
   it->gradient_calls++;
-  *f = (double)NAN; /* what a callback that fails leaves behind */
-  l2o_status status = evaluate(it, f, g, x);
-  if (!status && it->subgradient)
-    status = add_nonsmooth(it, f, g, x);
+  if (it->has_ahead && x == it->state) {
+    *f = it->ahead_f;
+    memcpy(g, it->ahead, it->n * sizeof *g);
+    it->has_ahead = false;
+    it->claimed_seconds += it->ahead_seconds;
+  } else {
+    *f = (double)NAN; /* what a callback that fails leaves behind */
+    status = evaluate(it, f, g, x);
+    if (!status && it->subgradient)
+      status = add_nonsmooth(it, f, g, x);
+  }
   return judge(status, *f, g, it->n);
 }
 
@@ -154,6 +163,44 @@ l2o_status l2o_iterate_gradient(l2o_iterate *it) {
   }
   it->finite = it->finite || (status == L2O_OK && !it->moved);
   return status;
+}
+
+void l2o_iterate_together(l2o_iterate *const *its, size_t count, l2o_gradient_at where) {
+  const l2o_problem *problems[L2O_TOGETHER];
+  const l2o_real *x[L2O_TOGETHER];
+  l2o_real *g[L2O_TOGETHER], *work[L2O_TOGETHER];
+  l2o_iterate *wanting[L2O_TOGETHER];
+  double f[L2O_TOGETHER];
+  const bool at_x = where == L2O_GRADIENT_AT_X;
+  size_t many = 0;
+  for (size_t i = 0; i < count && where; i++) {
+    l2o_iterate *it = its[i];
+    if ((at_x ? it->has_gradient : it->has_ahead) || it->batch || it->subgradient)
+      continue;
+    problems[many] = it->problem;
+    x[many] = at_x ? it->x : it->state;
+    g[many] = at_x ? it->g : it->ahead;
+    work[many] = it->work;
+    wanting[many++] = it;
+  }
+  if (many < 2)
+    return;
+  const double begin = l2o_seconds();
+  if (l2o_problem_gradient_many(problems, many, f, g, x, work))
+    return;
+  const double seconds = (l2o_seconds() - begin) / (double)many;
+  for (size_t i = 0; i < many; i++) {
+    l2o_iterate *it = wanting[i];
+    if (at_x) {
+      it->pending_seconds = seconds;
+      it->f = f[i];
+      it->has_gradient = it->pending = true;
+    } else {
+      it->ahead_seconds = seconds;
+      it->ahead_f = f[i];
+      it->has_ahead = true;
+    }
+  }
 }
 
 void l2o_iterate_moved(l2o_iterate *it) {

@@ -15,6 +15,10 @@ void l2o_iterate_prepare(l2o_iterate *it, const l2o_solver *solver);
 void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena);
 /* it->step: the rule's option `step`, or step_scale / L. */
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag);
+enum { L2O_TOGETHER = 4 }; /* most instances that are evaluated together: as many vectors as a matrix is read once for */
+/* Evaluates f and its gradient for `count` <= L2O_TOGETHER iterates whose problems belong together, ahead of the calls that will
+ * ask for them and that count them. Where nothing can be gained, or the problem fails, nothing is done. */
+void l2o_iterate_together(l2o_iterate *const *its, size_t count, l2o_gradient_at where);
 /* State for a start at it->x. */
 l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver);
 /* Draws the minibatch of step it->k. */

@@ -532,9 +532,11 @@ static void check_step(const l2o_solver *solver) {
   l2o_real dx[N], dstate[4 * N];
   memcpy(dx, c.weight_x, sizeof dx);
   memcpy(dstate, c.weight_state, sizeof dstate);
+  l2o_real dg[N], hv[N];
   double *sum = calloc(c.model->type->sum_len(c.model), sizeof *sum), *dw = malloc(c.model->parameter_count * sizeof *dw),
          expected[64];
-  assert_status(solver->step_vjp(&c.it, dx, dstate, sum, c.tape, L2O_STOP_GRADIENT_NONE), L2O_OK, NULL);
+  l2o_lane lane = {.it = c.it, .dx = dx, .dstate = dstate, .dg = dg, .hv = hv, .sum = sum};
+  assert_status(l2o_step_back(&lane, solver, c.tape, L2O_STOP_GRADIENT_NONE), L2O_OK, NULL);
   c.model->type->gradient(c.model, dw, sum);
   for (size_t j = 0; j < c.model->parameter_count; j++) {
     c.moved = &c.w[j];

@@ -874,7 +874,7 @@ static void every_allocation_may_fail(void **state) {
     assert_int_equal(seen.live, 0);
     if (seen.calls < n) {
       assert_status(status, L2O_OK, NULL);
-      assert_int_equal(n, 5); /* instances, their steps, the trainer, its threads */
+      assert_int_equal(n, 7); /* instances, their steps, groups and Hessians, the trainer, its threads */
       break;
     }
     assert_status(status, L2O_ERR_NOMEM, &diag);

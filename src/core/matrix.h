@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Products of one matrix with few vectors, at the speed at which the matrix comes out of the cache: what solvers of least-squares
+ * problems spend their time on. Matrices are row-major with their rows next to each other. */
+#ifndef L2O_CORE_MATRIX_H
+#define L2O_CORE_MATRIX_H
+#include "core/vector.h"
+
+/* r_i = A x_i - b_i (A x_i where b is NULL), g_i = A' r_i, squares[i] = |r_i|^2 in double, for i < count; A (m, n), g_i (n), r_i
+ * (m). A is read once for both products and up to four vectors: m n reals for 4 m n count flops. The numbers of a vector are the
+ * same bits whatever `count` is and whoever stands beside it. */
+L2O_KERNEL(void, l2o_normal_products,
+           (size_t count, l2o_real *const *g, l2o_real *const *r, double *squares, const l2o_real *A, const l2o_real *const *x,
+            const l2o_real *const *b, size_t m, size_t n));
+static inline void l2o_normal_products(size_t count, l2o_real *const *g, l2o_real *const *r, double *squares, const l2o_real *A,
+                                       const l2o_real *const *x, const l2o_real *const *b, size_t m, size_t n) {
+  L2O_DISPATCH(l2o_normal_products, (count, g, r, squares, A, x, b, m, n));
+}
+
+/* y_i = H x_i for i < count, H symmetric (n, n), stored as its upper triangle row by row, n(n+1)/2 reals, which are read once for
+ * up to four vectors; the same bits whatever `count` is. */
+L2O_KERNEL(void, l2o_packed_products, (size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n));
+static inline void l2o_packed_products(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
+  L2O_DISPATCH(l2o_packed_products, (count, y, H, x, n));
+}
+#endif

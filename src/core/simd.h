@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vectors that kernels are written with; only for files NAME.simd.c, see core/vector.h. For AVX-512, AVX2 with FMA, and one
+ * lane of plain C:
+ *
+ *   vd  VD doubles (8, 4, 1)          vf  VF floats (16, 8, 1)          vi  VD 32-bit integers, indices that go with a vd
+ *   vr  VR reals: a vd or a vf, whichever l2o_real is
+ *
+ * Names are vX_operation. Tails take the same instructions as whole vectors: vX_load_part(p, count) reads the first `count` lanes,
+ * 1 <= count <= lanes, touches no memory behind them, and leaves zeros in the others; vX_store_part() writes as many.
+ * Kernels contain no loop that depends on the number of lanes but through VR, VD and VF. */
+#ifndef L2O_CORE_SIMD_H
+#define L2O_CORE_SIMD_H
+#include <l2o/base.h>
+#include <math.h>
+#include <sleef.h>
+
+/* a table, one operation a line: */
+/* clang-format off */
+#define SIMD(type) static inline __attribute__((always_inline, unused)) type
+
+#if defined L2O_ISA_AVX512
+#include <immintrin.h>
+#define L2O_HERE(name) name##_avx512
+enum { VD = 8, VF = 16 };
+typedef __m512d vd;
+typedef __m512 vf;
+typedef __m256i vi;
+typedef __mmask8 vd_mask;
+typedef __mmask16 vf_mask;
+
+SIMD(__mmask8) vd_first(size_t count) { return (__mmask8)((1u << count) - 1); }
+SIMD(__mmask16) vf_first(size_t count) { return (__mmask16)((1u << count) - 1); }
+
+SIMD(vd) vd_zero(void) { return _mm512_setzero_pd(); }
+SIMD(vd) vd_set(double a) { return _mm512_set1_pd(a); }
+SIMD(vd) vd_load(const double *p) { return _mm512_loadu_pd(p); }
+SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm512_maskz_loadu_pd(vd_first(count), p); }
+SIMD(void) vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
+SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm512_mask_storeu_pd(p, vd_first(count), a); }
+SIMD(vd) vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
+SIMD(vd) vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
+SIMD(vd) vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
+SIMD(vd) vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
+SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }   /* a b + c */
+SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm512_fnmadd_pd(a, b, c); } /* c - a b */
+SIMD(vd) vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }              /* b where one is not a number, also below */
+SIMD(vd) vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
+SIMD(vd) vd_abs(vd a) { return _mm512_abs_pd(a); }
+SIMD(double) vd_sum(vd a) { return _mm512_reduce_add_pd(a); }
+SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+SIMD(vd_mask) vd_le(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm512_mask_blend_pd(m, no, yes); }
+SIMD(bool) vd_any(vd_mask m) { return m != 0; }
+SIMD(vd) vd_gather(const double *table, vi index) { return _mm512_i32gather_pd(index, table, 8); }
+SIMD(vi) vd_to_int(vd a) { return _mm512_cvttpd_epi32(a); } /* towards zero */
+SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm256_i32gather_epi32(table, index, 4); }
+SIMD(vi) vi_set(int32_t a) { return _mm256_set1_epi32(a); }
+SIMD(vi) vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+SIMD(vi) vi_count(vi a, vd_mask m) { return _mm256_mask_add_epi32(a, m, a, _mm256_set1_epi32(1)); } /* a + 1 where m */
+SIMD(vi) vi_load(const int32_t *p) { return _mm256_loadu_si256((const void *)p); }
+SIMD(vi) vi_load_part(const int32_t *p, size_t count) { return _mm256_maskz_loadu_epi32(vd_first(count), p); }
+SIMD(void) vi_store(int32_t *p, vi a) { _mm256_storeu_si256((void *)p, a); }
+SIMD(void) vi_store_part(int32_t *p, vi a, size_t count) { _mm256_mask_storeu_epi32(p, vd_first(count), a); }
+
+SIMD(vf) vf_zero(void) { return _mm512_setzero_ps(); }
+SIMD(vf) vf_set(float a) { return _mm512_set1_ps(a); }
+SIMD(vf) vf_load(const float *p) { return _mm512_loadu_ps(p); }
+SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm512_maskz_loadu_ps(vf_first(count), p); }
+SIMD(void) vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm512_mask_storeu_ps(p, vf_first(count), a); }
+SIMD(vf) vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+SIMD(vf) vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+SIMD(vf) vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+SIMD(vf) vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+SIMD(vf) vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+SIMD(vf) vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+SIMD(vf) vf_abs(vf a) { return _mm512_abs_ps(a); }
+SIMD(float) vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
+SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+SIMD(vf_mask) vf_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
+
+/* VD reals as doubles, and doubles rounded to reals */
+SIMD(vd) vd_from_floats(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+SIMD(vd) vd_from_floats_part(const float *p, size_t count) { return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(vd_first(count), p)); }
+SIMD(void) vd_to_floats(float *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
+SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { _mm256_mask_storeu_ps(p, vd_first(count), _mm512_cvtpd_ps(a)); }
+
+SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd8_u10avx512f(a); }
+SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf16_u10avx512f(a); }
+SIMD(vd) vd_tanh(vd a) { return Sleef_finz_tanhd8_u10avx512f(a); }
+SIMD(vf) vf_tanh(vf a) { return Sleef_finz_tanhf16_u10avx512f(a); }
+
+#elif defined L2O_ISA_AVX2
+#include <immintrin.h>
+#define L2O_HERE(name) name##_avx2
+enum { VD = 4, VF = 8 };
+typedef __m256d vd;
+typedef __m256 vf;
+typedef __m128i vi;
+typedef __m256d vd_mask;
+typedef __m256 vf_mask;
+
+/* all ones in the first `count` lanes: a window on eight ones and eight zeros */
+static const int32_t simd_window[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+SIMD(__m256i) vf_first(size_t count) { return _mm256_loadu_si256((const void *)(simd_window + 8 - count)); }
+SIMD(__m128i) vi_first(size_t count) { return _mm_loadu_si128((const void *)(simd_window + 8 - count)); }
+SIMD(__m256i) vd_first(size_t count) { return _mm256_cvtepi32_epi64(vi_first(count)); }
+
+SIMD(vd) vd_zero(void) { return _mm256_setzero_pd(); }
+SIMD(vd) vd_set(double a) { return _mm256_set1_pd(a); }
+SIMD(vd) vd_load(const double *p) { return _mm256_loadu_pd(p); }
+SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm256_maskload_pd(p, vd_first(count)); }
+SIMD(void) vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
+SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm256_maskstore_pd(p, vd_first(count), a); }
+SIMD(vd) vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
+SIMD(vd) vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+SIMD(vd) vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
+SIMD(vd) vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
+SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm256_fnmadd_pd(a, b, c); }
+SIMD(vd) vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
+SIMD(vd) vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
+SIMD(vd) vd_abs(vd a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+SIMD(double) vd_sum(vd a) {
+  const __m128d b = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(b, _mm_unpackhi_pd(b, b)));
+}
+SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+SIMD(vd_mask) vd_le(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm256_blendv_pd(no, yes, m); }
+SIMD(bool) vd_any(vd_mask m) { return _mm256_movemask_pd(m) != 0; }
+SIMD(vd) vd_gather(const double *table, vi index) { return _mm256_i32gather_pd(table, index, 8); }
+SIMD(vi) vd_to_int(vd a) { return _mm256_cvttpd_epi32(a); }
+SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm_i32gather_epi32(table, index, 4); }
+SIMD(vi) vi_set(int32_t a) { return _mm_set1_epi32(a); }
+SIMD(vi) vi_add(vi a, vi b) { return _mm_add_epi32(a, b); }
+SIMD(vi) vi_count(vi a, vd_mask m) { /* a mask's lanes are -1: the lower halves of each, brought together */
+  const __m256i lanes = _mm256_permutevar8x32_epi32(_mm256_castpd_si256(m), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+  return _mm_sub_epi32(a, _mm256_castsi256_si128(lanes));
+}
+SIMD(vi) vi_load(const int32_t *p) { return _mm_loadu_si128((const void *)p); }
+SIMD(vi) vi_load_part(const int32_t *p, size_t count) { return _mm_maskload_epi32(p, vi_first(count)); }
+SIMD(void) vi_store(int32_t *p, vi a) { _mm_storeu_si128((void *)p, a); }
+SIMD(void) vi_store_part(int32_t *p, vi a, size_t count) { _mm_maskstore_epi32(p, vi_first(count), a); }
+
+SIMD(vf) vf_zero(void) { return _mm256_setzero_ps(); }
+SIMD(vf) vf_set(float a) { return _mm256_set1_ps(a); }
+SIMD(vf) vf_load(const float *p) { return _mm256_loadu_ps(p); }
+SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm256_maskload_ps(p, vf_first(count)); }
+SIMD(void) vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm256_maskstore_ps(p, vf_first(count), a); }
+SIMD(vf) vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+SIMD(vf) vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+SIMD(vf) vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+SIMD(vf) vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+SIMD(vf) vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+SIMD(vf) vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+SIMD(vf) vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+SIMD(float) vf_sum(vf a) {
+  __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+SIMD(vf_mask) vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
+
+SIMD(vd) vd_from_floats(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+SIMD(vd) vd_from_floats_part(const float *p, size_t count) { return _mm256_cvtps_pd(_mm_maskload_ps(p, vi_first(count))); }
+SIMD(void) vd_to_floats(float *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
+SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { _mm_maskstore_ps(p, vi_first(count), _mm256_cvtpd_ps(a)); }
+
+SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd4_u10avx2(a); }
+SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf8_u10avx2(a); }
+SIMD(vd) vd_tanh(vd a) { return Sleef_finz_tanhd4_u10avx2(a); }
+SIMD(vf) vf_tanh(vf a) { return Sleef_finz_tanhf8_u10avx2(a); }
+
+#else
+#define L2O_HERE(name) name##_portable
+enum { VD = 1, VF = 1 };
+typedef double vd;
+typedef float vf;
+typedef int32_t vi;
+typedef bool vd_mask;
+typedef bool vf_mask;
+
+SIMD(vd) vd_zero(void) { return 0; }
+SIMD(vd) vd_set(double a) { return a; }
+SIMD(vd) vd_load(const double *p) { return *p; }
+SIMD(vd) vd_load_part(const double *p, size_t count) { (void)count; return *p; }
+SIMD(void) vd_store(double *p, vd a) { *p = a; }
+SIMD(void) vd_store_part(double *p, vd a, size_t count) { (void)count; *p = a; }
+SIMD(vd) vd_add(vd a, vd b) { return a + b; }
+SIMD(vd) vd_sub(vd a, vd b) { return a - b; }
+SIMD(vd) vd_mul(vd a, vd b) { return a * b; }
+SIMD(vd) vd_div(vd a, vd b) { return a / b; }
+SIMD(vd) vd_fma(vd a, vd b, vd c) { return a * b + c; }
+SIMD(vd) vd_fnma(vd a, vd b, vd c) { return c - a * b; }
+SIMD(vd) vd_min(vd a, vd b) { return a < b ? a : b; }
+SIMD(vd) vd_max(vd a, vd b) { return a > b ? a : b; }
+SIMD(vd) vd_abs(vd a) { return fabs(a); }
+SIMD(double) vd_sum(vd a) { return a; }
+SIMD(vd_mask) vd_lt(vd a, vd b) { return a < b; }
+SIMD(vd_mask) vd_le(vd a, vd b) { return a <= b; }
+SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return m ? yes : no; }
+SIMD(bool) vd_any(vd_mask m) { return m; }
+SIMD(vd) vd_gather(const double *table, vi index) { return table[index]; }
+SIMD(vi) vd_to_int(vd a) { return (int32_t)a; }
+SIMD(vi) vi_gather(const int32_t *table, vi index) { return table[index]; }
+SIMD(vi) vi_set(int32_t a) { return a; }
+SIMD(vi) vi_add(vi a, vi b) { return a + b; }
+SIMD(vi) vi_count(vi a, vd_mask m) { return a + m; }
+SIMD(vi) vi_load(const int32_t *p) { return *p; }
+SIMD(vi) vi_load_part(const int32_t *p, size_t count) { (void)count; return *p; }
+SIMD(void) vi_store(int32_t *p, vi a) { *p = a; }
+SIMD(void) vi_store_part(int32_t *p, vi a, size_t count) { (void)count; *p = a; }
+
+SIMD(vf) vf_zero(void) { return 0; }
+SIMD(vf) vf_set(float a) { return a; }
+SIMD(vf) vf_load(const float *p) { return *p; }
+SIMD(vf) vf_load_part(const float *p, size_t count) { (void)count; return *p; }
+SIMD(void) vf_store(float *p, vf a) { *p = a; }
+SIMD(void) vf_store_part(float *p, vf a, size_t count) { (void)count; *p = a; }
+SIMD(vf) vf_add(vf a, vf b) { return a + b; }
+SIMD(vf) vf_sub(vf a, vf b) { return a - b; }
+SIMD(vf) vf_mul(vf a, vf b) { return a * b; }
+SIMD(vf) vf_div(vf a, vf b) { return a / b; }
+SIMD(vf) vf_fma(vf a, vf b, vf c) { return a * b + c; }
+SIMD(vf) vf_fnma(vf a, vf b, vf c) { return c - a * b; }
+SIMD(vf) vf_min(vf a, vf b) { return a < b ? a : b; }
+SIMD(vf) vf_max(vf a, vf b) { return a > b ? a : b; }
+SIMD(vf) vf_abs(vf a) { return fabsf(a); }
+SIMD(float) vf_sum(vf a) { return a; }
+SIMD(vf_mask) vf_lt(vf a, vf b) { return a < b; }
+SIMD(vf_mask) vf_le(vf a, vf b) { return a <= b; }
+SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return m ? yes : no; }
+
+SIMD(vd) vd_from_floats(const float *p) { return (double)*p; }
+SIMD(vd) vd_from_floats_part(const float *p, size_t count) { (void)count; return (double)*p; }
+SIMD(void) vd_to_floats(float *p, vd a) { *p = (float)a; }
+SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { (void)count; *p = (float)a; }
+
+SIMD(vd) vd_exp(vd a) { return Sleef_cinz_expd1_u10purec(a); }
+SIMD(vf) vf_exp(vf a) { return Sleef_cinz_expf1_u10purec(a); }
+SIMD(vd) vd_tanh(vd a) { return Sleef_cinz_tanhd1_u10purec(a); }
+SIMD(vf) vf_tanh(vf a) { return Sleef_cinz_tanhf1_u10purec(a); }
+#endif
+
+/* clang-format on */
+
+/* vr: the vector of reals, and VD reals as doubles */
+#ifdef L2O_SINGLE
+enum { VR = VF };
+typedef vf vr;
+typedef vf_mask vr_mask;
+#define VR_(operation) vf_##operation
+SIMD(vd) vd_from_reals(const l2o_real *p) {
+  return vd_from_floats(p);
+}
+SIMD(vd) vd_from_reals_part(const l2o_real *p, size_t count) {
+  return vd_from_floats_part(p, count);
+}
+SIMD(void) vd_to_reals(l2o_real *p, vd a) {
+  vd_to_floats(p, a);
+}
+SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
+  vd_to_floats_part(p, a, count);
+}
+#else
+enum { VR = VD };
+typedef vd vr;
+typedef vd_mask vr_mask;
+#define VR_(operation) vd_##operation
+SIMD(vd) vd_from_reals(const l2o_real *p) {
+  return vd_load(p);
+}
+SIMD(vd) vd_from_reals_part(const l2o_real *p, size_t count) {
+  return vd_load_part(p, count);
+}
+SIMD(void) vd_to_reals(l2o_real *p, vd a) {
+  vd_store(p, a);
+}
+SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
+  vd_store_part(p, a, count);
+}
+#endif
+#define vr_zero VR_(zero)
+#define vr_set VR_(set)
+#define vr_load VR_(load)
+#define vr_load_part VR_(load_part)
+#define vr_store VR_(store)
+#define vr_store_part VR_(store_part)
+#define vr_add VR_(add)
+#define vr_sub VR_(sub)
+#define vr_mul VR_(mul)
+#define vr_div VR_(div)
+#define vr_fma VR_(fma)
+#define vr_fnma VR_(fnma)
+#define vr_min VR_(min)
+#define vr_max VR_(max)
+#define vr_abs VR_(abs)
+#define vr_sum VR_(sum)
+#define vr_lt VR_(lt)
+#define vr_le VR_(le)
+#define vr_select VR_(select)
+#define vr_exp VR_(exp)
+#define vr_tanh VR_(tanh)
+#endif
