@@ -41,4 +41,5 @@ const l2o_solver l2o_adam = {
     .options = options,
     .state_len = state_len,
     .step = step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

@@ -65,4 +65,5 @@ const l2o_solver l2o_adam_hd = {
     .state_len = state_len,
     .init = init,
     .step = step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

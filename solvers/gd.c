@@ -33,4 +33,5 @@ const l2o_solver l2o_gd = {
     .check = check,
     .finds_step = l2o_adaptive_finds_step,
     .step = l2o_adaptive_step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

@@ -62,4 +62,5 @@ const l2o_solver l2o_ista = {
     .finds_step = backtracking,
     .init = init,
     .step = step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

@@ -84,4 +84,5 @@ const l2o_solver l2o_nesterov = {
     .check = check,
     .init = init,
     .step = step,
+    .gradient_at = L2O_GRADIENT_AT_STATE,
 };

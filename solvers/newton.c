@@ -98,4 +98,5 @@ const l2o_solver l2o_newton = {
     .scratch_len = scratch_len,
     .check = check,
     .step = step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

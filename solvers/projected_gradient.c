@@ -31,4 +31,5 @@ const l2o_solver l2o_projected_gradient = {
     .finds_step = l2o_adaptive_finds_step,
     .init = init,
     .step = l2o_adaptive_step,
+    .gradient_at = L2O_GRADIENT_AT_X,
 };

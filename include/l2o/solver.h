@@ -61,11 +61,12 @@ L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real 
 /** Objective at a point, counted. */
 L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
 
-/** Where a step evaluates f. */
+/** The gradient that every step begins with, which lets drivers evaluate it for several instances at once. Of a learned rule it is the
+ *  only evaluation. */
 typedef enum l2o_gradient_at {
-  L2O_GRADIENT_ANYWHERE = 0, /**< as it likes */
-  L2O_GRADIENT_AT_X,         /**< once, by l2o_iterate_gradient() */
-  L2O_GRADIENT_AT_STATE      /**< once, by l2o_iterate_gradient_at() at the first n reals of the state */
+  L2O_GRADIENT_ANYWHERE = 0, /**< no such gradient */
+  L2O_GRADIENT_AT_X,         /**< l2o_iterate_gradient() */
+  L2O_GRADIENT_AT_STATE      /**< l2o_iterate_gradient_at() at it->state, that is, at its first n reals */
 } l2o_gradient_at;
 
 /** What a rule needs of a problem, and what it promises. */
@@ -122,7 +123,7 @@ typedef struct l2o_solver {
    *  Uses only it->{problem, model, options, n, step, scratch, work}. */
   l2o_status (*step_vjp)(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                          l2o_stop_gradient mode);
-  /** Where a step evaluates f: with AT_X and AT_STATE several instances that share data are evaluated together. */
+  /** The gradient that every step begins with; instances that share data are then evaluated together. */
   l2o_gradient_at gradient_at;
 } l2o_solver;
 

@@ -111,18 +111,11 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   return self;
 }
 
-/* Divides the instances into groups that a thread takes at once: neighbours that belong together, as long as every thread gets
- * some. The numbers do not depend on it. */
+/* Divides the instances into groups that a thread takes at once. */
 static void divide(const l2o_trainer *t, size_t *groups, const l2o_problem *problems, size_t count) {
-  const size_t share = (count + (size_t)t->threads - 1) / (size_t)t->threads, most = share < L2O_TOGETHER ? share : L2O_TOGETHER;
   memset(groups, 0, count * sizeof *groups);
-  for (size_t first = 0, size; first < count; first += size) {
-    size = 1;
-    while (size < most && first + size < count && t->solver->gradient_at != L2O_GRADIENT_ANYWHERE &&
-           l2o_problem_together(&problems[first], &problems[first + size]))
-      size++;
-    groups[first] = size;
-  }
+  for (size_t first = 0; first < count; first += groups[first])
+    groups[first] = l2o_iterate_team(t->solver, problems + first, count - first, (size_t)t->threads, count);
 }
 
 /* The instance with the largest scratch: all lanes get room for it. */

@@ -55,6 +55,7 @@ static void step(l2o_lane *lanes, size_t count, const l2o_solver *solver, size_t
     lane->it.moved = false;
     lane->status = solver->step(&lane->it, record ? lane->tape + j * solver->tape_len(&lane->it) : NULL, &stop);
     lane->it.k++;
+    lane->it.has_ahead = false;
     if (!lane->it.moved)
       l2o_iterate_moved(&lane->it);
   }

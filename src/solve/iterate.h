@@ -16,6 +16,9 @@ void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian,
 /* it->step: the rule's option `step`, or step_scale / L. */
 l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_diag *diag);
 enum { L2O_TOGETHER = 4 }; /* most instances that are evaluated together: as many vectors as a matrix is read once for */
+/* How many of the `count` problems a thread takes at once, beginning with the first: neighbours that belong together, as long as
+ * every thread has some of the `all` problems. The numbers do not depend on it. */
+size_t l2o_iterate_team(const l2o_solver *solver, const l2o_problem *problems, size_t count, size_t threads, size_t all);
 /* Evaluates f and its gradient for `count` <= L2O_TOGETHER iterates whose problems belong together, ahead of the calls that will
  * ask for them and that count them. Where nothing can be gained, or the problem fails, nothing is done. */
 void l2o_iterate_together(l2o_iterate *const *its, size_t count, l2o_gradient_at where);

@@ -253,6 +253,7 @@ static l2o_status move(l2o_run *run, l2o_stop *stop) {
   l2o_status status = run->guard == GUARD_OFF       ? run->solver->step(it, NULL, stop)
                       : run->guard == GUARD_DESCENT ? step_descent(run, stop)
                                                     : step_shadow(run, stop);
+  it->has_ahead = false; /* whether the step took it or not */
   if (!it->moved)
     it->has_gradient = it->pending = false;
   if (status == L2O_OK && *stop == L2O_STOP_CALLS) /* nothing was done: the step would have cost too much */
@@ -321,67 +322,90 @@ static l2o_stop judge(const l2o_run *run, const l2o_record *record) {
   return L2O_STOP_NONE;
 }
 
-/* The whole run from x, which ends at the last good point. */
-static l2o_status minimize(l2o_run *run, l2o_real *x, l2o_result *result, l2o_trace *trace) {
+/* A run on its way from x to the last good point. */
+typedef struct passage {
+  l2o_run *run;
+  l2o_real *x;
+  l2o_result *result;
+  l2o_trace *trace;
+  l2o_record record;
+  l2o_stop stop;
+  l2o_status status;
+  size_t expected; /* iteration of the next record on the trace */
+  double began;
+  bool watched; /* does anybody look at the points on the way? Otherwise none of them is evaluated for a record. */
+  bool clocked; /* does anybody read the clock on the way? Two looks at it cost as much as a small gradient. */
+  bool over;
+} passage;
+
+static void begin(passage *p) {
+  const l2o_settings *s = &p->run->settings;
+  if (p->trace)
+    l2o_trace_clear(p->trace);
+  p->watched = p->trace || s->callback || s->gradient_tolerance > 0 || s->objective_target > -HUGE_VAL;
+  p->clocked = p->watched || s->seconds > 0;
+  p->status = l2o_run_start(p->run, p->x);
+  p->began = p->clocked ? 0 : l2o_seconds();
+  p->over = p->status != L2O_OK;
+}
+
+/* Puts the present point on record; true if the run ends here. */
+static bool look(passage *p, double share) {
+  l2o_run *run = p->run;
   const l2o_settings *s = &run->settings;
-  const l2o_iterate *it = &run->it;
-  const size_t n = it->n;
-  l2o_record record = {0}, next;
-  l2o_stop stop = L2O_STOP_NONE;
-  size_t expected = 0; /* iteration of the next record on the trace */
-  if (trace)
-    l2o_trace_clear(trace);
-  l2o_status status = l2o_run_start(run, x);
-  /* Nobody looks at the points on the way: then none of them is evaluated for a record. */
-  const bool watched = trace || s->callback || s->gradient_tolerance > 0 || s->objective_target > -HUGE_VAL;
-  /* Nor does anybody read the clock on the way: two looks at it cost as much as a small gradient. */
-  const bool clocked = watched || s->seconds > 0;
-  const double begin = clocked ? 0 : l2o_seconds();
-  while (!status) {
-    if (watched || stop || it->k >= s->iterations) {
-      if (!clocked)
-        run->seconds = l2o_seconds() - begin;
-      status = l2o_run_record(run, &next);
-      if (status) { /* the point cannot be evaluated: the one before is the last good one */
-        restore(run);
-        break;
-      }
-      record = next;
-      if (!is_finite_record(&record, it->problem)) { /* noticed only now: the point before is the last good one */
-        bool first = it->k == 0;
-        restore(run);
-        stop = L2O_STOP_DIVERGED;
-        status = first ? L2O_OK : l2o_run_record(run, &record);
-        break;
-      }
-      /* a run that broke down has put back a point that is on record already, and one short of calls has not left it */
-      if (trace && record.iteration >= expected)
-        l2o_trace_add(trace, &record, l2o_run_x(run), n);
-      expected = record.iteration + 1;
-      if (!stop && s->callback && s->callback(s->context, &record, l2o_run_x(run), run->instance))
-        stop = L2O_STOP_USER;
-    } else {
-      count(run, &record);
-      record.objective = record.gradient_norm = HUGE_VAL;
-    }
-    if (stop)
-      break;
-    stop = judge(run, &record);
-    if (stop && (watched || it->k >= s->iterations))
-      break;
-    if (stop) /* the point has not been looked at yet: once more round, to record it */
-      continue;
-    status = clocked ? l2o_run_step(run, &stop) : move(run, &stop);
+  l2o_record next;
+  if (!p->clocked)
+    run->seconds = share * (l2o_seconds() - p->began);
+  p->status = l2o_run_record(run, &next);
+  if (p->status) { /* the point cannot be evaluated: the one before is the last good one */
+    restore(run);
+    return true;
   }
-  if (status && !watched && run->started) { /* nobody asks a callback again that has just failed */
-    count(run, &record);
-    record.objective = record.gradient_norm = (double)NAN;
+  p->record = next;
+  if (!is_finite_record(&next, run->it.problem)) { /* noticed only now: the point before is the last good one */
+    const bool first = run->it.k == 0;
+    restore(run);
+    p->stop = L2O_STOP_DIVERGED;
+    p->status = first ? L2O_OK : l2o_run_record(run, &p->record);
+    return true;
+  }
+  /* a run that broke down has put back a point that is on record already, and one short of calls has not left it */
+  if (p->trace && next.iteration >= p->expected)
+    l2o_trace_add(p->trace, &next, l2o_run_x(run), run->it.n);
+  p->expected = next.iteration + 1;
+  if (!p->stop && s->callback && s->callback(s->context, &next, l2o_run_x(run), run->instance))
+    p->stop = L2O_STOP_USER;
+  return p->stop != L2O_STOP_NONE;
+}
+
+/* One step, and before it the record of the point that it starts from. share: of the clock's time that is this run's. */
+static void advance(passage *p, double share) {
+  l2o_run *run = p->run;
+  const bool looks = p->watched || p->stop || run->it.k >= run->settings.iterations;
+  if (looks && (p->over = look(p, share)))
+    return;
+  if (!looks) {
+    count(run, &p->record);
+    p->record.objective = p->record.gradient_norm = HUGE_VAL;
+  }
+  p->stop = judge(run, &p->record);
+  if (!p->stop)
+    p->status = p->clocked ? l2o_run_step(run, &p->stop) : move(run, &p->stop);
+  else
+    p->over = looks; /* otherwise once more round, to put the point on record */
+  p->over |= p->status != L2O_OK;
+}
+
+static void end(passage *p) {
+  l2o_run *run = p->run;
+  if (p->status && !p->watched && run->started) { /* nobody asks a callback again that has just failed */
+    count(run, &p->record);
+    p->record.objective = p->record.gradient_norm = (double)NAN;
   }
   if (run->started)
-    memcpy(x, l2o_run_x(run), n * sizeof *x);
-  if (result)
-    *result = (l2o_result){.status = status, .stop = stop, .last = record};
-  return status;
+    memcpy(p->x, l2o_run_x(run), run->it.n * sizeof *p->x);
+  if (p->result)
+    *p->result = (l2o_result){.status = p->status, .stop = p->stop, .last = p->record};
 }
 
 static l2o_status explain(const l2o_run *run, l2o_status status, l2o_diag *diag) {
@@ -393,55 +417,113 @@ static l2o_status explain(const l2o_run *run, l2o_status status, l2o_diag *diag)
   return status ? l2o_fail(diag, status, "%s on problem '%s': %s", rule, problem, l2o_strerror(status)) : status;
 }
 
-static l2o_status solve_one(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
-                            l2o_result *result, const l2o_settings *settings, size_t instance, l2o_trace *trace, l2o_diag *diag) {
-  l2o_run *run;
-  l2o_status status = l2o_run_new(&run, solver, model, problem, settings, diag);
-  if (status) {
-    if (result)
-      *result = (l2o_result){.status = status};
-    return status;
+/* What a thread works on: one problem, or a few that belong together, a step of each in turn. */
+typedef struct team {
+  passage of[L2O_TOGETHER];
+  l2o_diag diags[L2O_TOGETHER];
+  size_t size;
+} team;
+
+static void join(team *t, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
+                 l2o_result *result, const l2o_settings *settings, size_t instance) {
+  passage *p = &t->of[t->size];
+  l2o_diag *diag = &t->diags[t->size++];
+  *p = (passage){.x = x, .result = result, .trace = settings->traces ? settings->traces[instance] : NULL};
+  diag->text[0] = '\0';
+  p->status = l2o_run_new(&p->run, solver, model, problem, settings, diag);
+  p->over = p->status != L2O_OK;
+  if (!p->over) {
+    p->run->instance = instance;
+    begin(p);
+  } else if (result) {
+    *result = (l2o_result){.status = p->status};
   }
-  run->instance = instance;
-  status = explain(run, minimize(run, x, result, trace), diag);
-  l2o_run_free(run);
-  return status;
+}
+
+/* The gradients that the next steps, and the records before them, begin with. */
+static void evaluate_together(team *t) {
+  l2o_iterate *its[L2O_TOGETHER];
+  const passage *any = NULL;
+  size_t running = 0;
+  for (size_t i = 0; i < t->size; i++)
+    if (!t->of[i].over) {
+      any = &t->of[i];
+      its[running++] = &any->run->it;
+    }
+  if (running < 2)
+    return;
+  const l2o_gradient_at where = any->run->solver->gradient_at;
+  if (any->watched && where != L2O_GRADIENT_AT_X)
+    l2o_iterate_together(its, running, L2O_GRADIENT_AT_X);
+  l2o_iterate_together(its, running, where);
+}
+
+static void solve(team *t) {
+  bool running = true;
+  while (running) {
+    running = false;
+    evaluate_together(t);
+    for (size_t i = 0; i < t->size; i++) {
+      if (!t->of[i].over)
+        advance(&t->of[i], 1 / (double)t->size);
+      running |= !t->of[i].over;
+    }
+  }
+  for (size_t i = 0; i < t->size; i++) {
+    passage *p = &t->of[i];
+    if (!p->run)
+      continue;
+    end(p);
+    explain(p->run, p->status, &t->diags[i]);
+    l2o_run_free(p->run);
+  }
 }
 
 l2o_status l2o_minimize(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,
                         l2o_result *result, const l2o_settings *settings, l2o_diag *diag) {
-  l2o_settings all = complete(settings);
-  return solve_one(solver, model, problem, x, result, &all, 0, all.traces ? all.traces[0] : NULL, diag);
+  const l2o_settings all = complete(settings);
+  team t = {.size = 0};
+  join(&t, solver, model, problem, x, result, &all, 0);
+  solve(&t);
+  if (t.of[0].status && diag)
+    *diag = t.diags[0];
+  return t.of[0].status;
 }
 
 l2o_status l2o_solve_many(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problems, size_t count, l2o_real *x,
                           l2o_result *results, const l2o_settings *settings, l2o_diag *diag) {
   const l2o_settings all = complete(settings);
+  const size_t threads = (size_t)(all.threads > 0 ? all.threads : omp_get_max_threads());
   l2o_status first_status = L2O_OK;
-  size_t first = count, *offset = malloc((count + 1) * sizeof *offset);
+  size_t failed = count, teams = 0, *first = malloc(2 * (count + 1) * sizeof *first), *offset = first + count + 1;
   l2o_diag first_diag = {""};
-  if (!offset)
+  if (!first)
     return l2o_fail(diag, L2O_ERR_NOMEM, "out of memory for %zu problems", count);
   offset[0] = 0;
   for (size_t i = 0; i < count; i++)
     offset[i + 1] = offset[i] + problems[i].n;
-  int threads = all.threads > 0 ? all.threads : omp_get_max_threads();
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-  for (size_t i = 0; i < count; i++) {
-    l2o_diag inner = {""};
-    l2o_status status = solve_one(solver, model, &problems[i], x + offset[i], results ? &results[i] : NULL, &all, i,
-                                  all.traces ? all.traces[i] : NULL, &inner);
-    if (status) {
+  for (size_t i = 0; i < count; i += l2o_iterate_team(solver, problems + i, count - i, threads, count))
+    first[teams++] = i;
+  first[teams] = count;
+#pragma omp parallel for schedule(dynamic) num_threads((int)threads)
+  for (size_t k = 0; k < teams; k++) {
+    team t = {.size = 0};
+    for (size_t i = first[k]; i < first[k + 1]; i++)
+      join(&t, solver, model, &problems[i], x + offset[i], results ? &results[i] : NULL, &all, i);
+    solve(&t);
+    for (size_t i = 0; i < t.size; i++) {
+      if (!t.of[i].status)
+        continue;
 #pragma omp critical(l2o_solve_many)
-      if (i < first) {
-        first = i;
-        first_status = status;
-        first_diag = inner;
+      if (first[k] + i < failed) {
+        failed = first[k] + i;
+        first_status = t.of[i].status;
+        first_diag = t.diags[i];
       }
     }
   }
-  free(offset);
+  free(first);
   if (first_status)
-    l2o_fail(diag, first_status, "problem %zu: %.360s", first, first_diag.text);
+    l2o_fail(diag, first_status, "problem %zu: %.360s", failed, first_diag.text);
   return first_status;
 }
