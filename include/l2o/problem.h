@@ -76,7 +76,8 @@ typedef struct l2o_problem_ops {
                                     const l2o_real *const *v, l2o_real *const *work);
   /** Quadratics: the Hessian, which does not depend on x, as its upper triangle row by row: n(n+1)/2 reals. May allocate. */
   l2o_status (*hessian)(const l2o_problem *p, l2o_real *packed);
-  /** Reals that one `hessian_vector` reads. Where that is more than n(n+1)/2, training keeps `hessian` and multiplies by it. */
+  /** Reals that one `hessian_vector` reads. Where l2o_problem_prefers_hessian() says so, training keeps `hessian`
+   *  and multiplies by it. */
   size_t (*hessian_reads)(const l2o_problem *p);
 } l2o_problem_ops;
 
@@ -149,7 +150,8 @@ L2O_API l2o_status l2o_problem_gradient_many(const l2o_problem *const *p, size_t
 /** hv[i] = (Hessian of p[i] at x[i]) v[i], i < count, in the same way; work as for l2o_problem_hessian_vector(). */
 L2O_API l2o_status l2o_problem_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv,
                                                    const l2o_real *const *x, const l2o_real *const *v, l2o_real *const *work);
-/** Is keeping the packed Hessian worth while: does a product with it, n(n+1)/2 reals, read less than `hessian_vector` does? */
+/** Is keeping the packed Hessian worth while: is a product with it, n(n+1)/2 reals, cheaper than `hessian_vector`? By the sizes:
+ *  5/4 n(n+1)/2 + 32 n < hessian_reads, since its rows are not aligned and each has a beginning and an end. */
 L2O_API bool l2o_problem_prefers_hessian(const l2o_problem *p);
 /** The constant Hessian of a quadratic. @return L2O_ERR_NOTSUP where the problem has no such operation. */
 L2O_API l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed);

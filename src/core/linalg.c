@@ -50,9 +50,19 @@ void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_re
   ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasTrans, (int)m, (int)n, alpha, A, (int)n, x, 1, 1, y, 1));
 }
 
-void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k) {
+static void gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
+                 size_t k, l2o_real beta) {
   ON_ONE_THREAD(BLAS(gemm)(CblasRowMajor, transpose_A ? CblasTrans : CblasNoTrans, transpose_B ? CblasTrans : CblasNoTrans, (int)m,
-                           (int)n, (int)k, 1, A, (int)(transpose_A ? m : k), B, (int)(transpose_B ? k : n), 0, C, (int)n));
+                           (int)n, (int)k, 1, A, (int)(transpose_A ? m : k), B, (int)(transpose_B ? k : n), beta, C, (int)n));
+}
+
+void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k) {
+  gemm(C, A, transpose_A, B, transpose_B, m, n, k, 0);
+}
+
+void l2o_gemm_add(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
+                  size_t k) {
+  gemm(C, A, transpose_A, B, transpose_B, m, n, k, 1);
 }
 
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n) {
@@ -65,6 +75,21 @@ void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n) {
 
 void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y, size_t n) {
   ON_ONE_THREAD(BLAS(syr2)(CblasRowMajor, CblasUpper, (int)n, alpha, x, 1, y, 1, A, (int)n));
+}
+
+void l2o_spmv(l2o_real *y, const l2o_real *H, const l2o_real *x, size_t n) {
+  ON_ONE_THREAD(BLAS(spmv)(CblasRowMajor, CblasUpper, (int)n, 1, H, x, 1, 0, y, 1));
+}
+
+l2o_status l2o_gram_packed(l2o_real *H, const l2o_real *A, size_t m, size_t n) {
+  l2o_real *gram = l2o_fits_blas(n, n) ? calloc(n * n, sizeof *gram) : NULL;
+  if (!gram)
+    return L2O_ERR_NOMEM;
+  ON_ONE_THREAD(BLAS(syrk)(CblasRowMajor, CblasUpper, CblasTrans, (int)n, (int)m, 1, A, (int)n, 0, gram, (int)n));
+  for (size_t i = 0; i < n; H += n - i, i++)
+    memcpy(H, gram + i * n + i, (n - i) * sizeof *H);
+  free(gram);
+  return L2O_OK;
 }
 
 /* Four partial sums: the order is fixed, so the result does not depend on who calls. */

@@ -18,10 +18,17 @@ void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_re
 /* C = A B, (m, n) = (m, k)(k, n); a transposed factor is stored as (k, m) or (n, k). Where neither is transposed OpenBLAS calls
  * malloc(), unchecked, for some small sizes: in a step, transpose one. */
 void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k);
+/* C += A B, likewise */
+void l2o_gemm_add(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
+                  size_t k);
 /* A symmetric (n, n), of which the upper triangle is read and written: y = A x; A += alpha x x'; A += alpha (x y' + y x') */
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n);
 void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n);
 void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y, size_t n);
+/* y = H x, H symmetric (n, n), stored as its upper triangle row by row: n(n+1)/2 reals */
+void l2o_spmv(l2o_real *y, const l2o_real *H, const l2o_real *x, size_t n);
+/* H = A'A, A (m, n), stored in that way. Allocates; L2O_ERR_NOMEM. */
+l2o_status l2o_gram_packed(l2o_real *H, const l2o_real *A, size_t m, size_t n);
 /* x'y, summed in double */
 double l2o_dot(const l2o_real *x, const l2o_real *y, size_t n);
 /* |x|_2, summed in double; no overflow protection: an overflow is an infinity, and callers look for those */

@@ -6,14 +6,20 @@
 #include "core/vector.h"
 
 /* r_i = A x_i - b_i (A x_i where b is NULL), g_i = A' r_i, squares[i] = |r_i|^2 in double, for i < count; A (m, n), g_i (n), r_i
- * (m). A is read once for both products and up to four vectors: m n reals for 4 m n count flops. The numbers of a vector are the
- * same bits whatever `count` is and whoever stands beside it. */
+ * (m), none of which overlap. A is read once for both products and up to four vectors: m n reals for 4 m n count flops. The numbers
+ * of a vector are the same bits whatever `count` is and whoever stands beside it. */
 L2O_KERNEL(void, l2o_normal_products,
            (size_t count, l2o_real *const *g, l2o_real *const *r, double *squares, const l2o_real *A, const l2o_real *const *x,
             const l2o_real *const *b, size_t m, size_t n));
 static inline void l2o_normal_products(size_t count, l2o_real *const *g, l2o_real *const *r, double *squares, const l2o_real *A,
                                        const l2o_real *const *x, const l2o_real *const *b, size_t m, size_t n) {
   L2O_DISPATCH(l2o_normal_products, (count, g, r, squares, A, x, b, m, n));
+}
+
+/* r = A x - b (A x where b is NULL) and |r|^2: the bits of l2o_normal_products() */
+L2O_KERNEL(double, l2o_residual, (l2o_real * r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n));
+static inline double l2o_residual(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+  return L2O_DISPATCH(l2o_residual, (r, A, x, b, m, n));
 }
 
 /* y_i = H x_i for i < count, H symmetric (n, n), stored as its upper triangle row by row, n(n+1)/2 reals, which are read once for

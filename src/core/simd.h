@@ -35,10 +35,16 @@ SIMD(vd) vd_zero(void) { return _mm512_setzero_pd(); }
 SIMD(vd) vd_set(double a) { return _mm512_set1_pd(a); }
 SIMD(vd) vd_load(const double *p) { return _mm512_loadu_pd(p); }
 SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm512_maskz_loadu_pd(vd_first(count), p); }
+/* the lanes first, first + 1, ..., end - 1 of the vector at p, and zeros */
+SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) {
+  return _mm512_maskz_loadu_pd((__mmask8)(vd_first(end) & ~(unsigned)vd_first(first)), p);
+}
 SIMD(void) vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm512_mask_storeu_pd(p, vd_first(count), a); }
 SIMD(vd) vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 SIMD(vd) vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
+/* a as it is, and in a register from here on: gcc likes to load an operand again for every use */
+SIMD(vd) vd_keep(vd a) { __asm__("" : "+v"(a)); return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 SIMD(vd) vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }   /* a b + c */
@@ -47,16 +53,27 @@ SIMD(vd) vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }              /* b wh
 SIMD(vd) vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 SIMD(vd) vd_abs(vd a) { return _mm512_abs_pd(a); }
 SIMD(double) vd_sum(vd a) { return _mm512_reduce_add_pd(a); }
+SIMD(void) vd_sum4(double *p, const vd *a) { /* p[0..3] = the sums of a[0..3] */
+  const __m512d b = _mm512_add_pd(_mm512_unpacklo_pd(a[0], a[1]), _mm512_unpackhi_pd(a[0], a[1]));
+  const __m512d c = _mm512_add_pd(_mm512_unpacklo_pd(a[2], a[3]), _mm512_unpackhi_pd(a[2], a[3]));
+  const __m256d d = _mm256_add_pd(_mm512_castpd512_pd256(b), _mm512_extractf64x4_pd(b, 1));
+  const __m256d e = _mm256_add_pd(_mm512_castpd512_pd256(c), _mm512_extractf64x4_pd(c, 1));
+  _mm256_storeu_pd(p, _mm256_add_pd(_mm256_permute2f128_pd(d, e, 0x20), _mm256_permute2f128_pd(d, e, 0x31)));
+}
 SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 SIMD(vd_mask) vd_le(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm512_mask_blend_pd(m, no, yes); }
 SIMD(bool) vd_any(vd_mask m) { return m != 0; }
+SIMD(uint64_t) vd_bits(vd_mask m) { return m; } /* bit i: lane i */
+SIMD(vd) vd_quotient(vd a, vd b) { return _mm512_mul_pd(a, _mm512_rcp14_pd(b)); } /* a / b to 2^-13 of it, or better */
 SIMD(vd) vd_gather(const double *table, vi index) { return _mm512_i32gather_pd(index, table, 8); }
 SIMD(vi) vd_to_int(vd a) { return _mm512_cvttpd_epi32(a); } /* towards zero */
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm256_i32gather_epi32(table, index, 4); }
 SIMD(vi) vi_set(int32_t a) { return _mm256_set1_epi32(a); }
 SIMD(vi) vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 SIMD(vi) vi_count(vi a, vd_mask m) { return _mm256_mask_add_epi32(a, m, a, _mm256_set1_epi32(1)); } /* a + 1 where m */
+SIMD(vi) vi_add_where(vi a, vd_mask m, vi b) { return _mm256_mask_add_epi32(a, m, a, b); }
+SIMD(vi) vi_min(vi a, vi b) { return _mm256_min_epi32(a, b); }
 SIMD(vi) vi_load(const int32_t *p) { return _mm256_loadu_si256((const void *)p); }
 SIMD(vi) vi_load_part(const int32_t *p, size_t count) { return _mm256_maskz_loadu_epi32(vd_first(count), p); }
 SIMD(void) vi_store(int32_t *p, vi a) { _mm256_storeu_si256((void *)p, a); }
@@ -66,10 +83,14 @@ SIMD(vf) vf_zero(void) { return _mm512_setzero_ps(); }
 SIMD(vf) vf_set(float a) { return _mm512_set1_ps(a); }
 SIMD(vf) vf_load(const float *p) { return _mm512_loadu_ps(p); }
 SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm512_maskz_loadu_ps(vf_first(count), p); }
+SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) {
+  return _mm512_maskz_loadu_ps((__mmask16)(vf_first(end) & ~(unsigned)vf_first(first)), p);
+}
 SIMD(void) vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm512_mask_storeu_ps(p, vf_first(count), a); }
 SIMD(vf) vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 SIMD(vf) vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+SIMD(vf) vf_keep(vf a) { __asm__("" : "+v"(a)); return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
@@ -78,6 +99,14 @@ SIMD(vf) vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 SIMD(vf) vf_abs(vf a) { return _mm512_abs_ps(a); }
 SIMD(float) vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
+SIMD(void) vf_sum4(float *p, const vf *a) {
+  const __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
+  const __m512 c = _mm512_add_ps(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
+  const __m512d d = _mm512_castps_pd(b), e = _mm512_castps_pd(c);
+  const __m512 f = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(d, e)), _mm512_castpd_ps(_mm512_unpackhi_pd(d, e)));
+  const __m256 g = _mm256_add_ps(_mm512_castps512_ps256(f), _mm512_extractf32x8_ps(f, 1));
+  _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(g), _mm256_extractf128_ps(g, 1)));
+}
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 SIMD(vf_mask) vf_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
@@ -92,6 +121,12 @@ SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd8_u10avx512f(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf16_u10avx512f(a); }
 SIMD(vd) vd_tanh(vd a) { return Sleef_finz_tanhd8_u10avx512f(a); }
 SIMD(vf) vf_tanh(vf a) { return Sleef_finz_tanhf16_u10avx512f(a); }
+SIMD(vd) vd_tanh_quick(vd a) { return Sleef_finz_tanhd8_u35avx512f(a); } /* within 3.5 units in the last place, the others within 1.0 */
+SIMD(vf) vf_tanh_quick(vf a) { return Sleef_finz_tanhf16_u35avx512f(a); }
+SIMD(vd) vd_expm1(vd a) { return Sleef_finz_expm1d8_u10avx512f(a); }
+SIMD(vf) vf_expm1(vf a) { return Sleef_finz_expm1f16_u10avx512f(a); }
+SIMD(vd) vd_log1p(vd a) { return Sleef_finz_log1pd8_u10avx512f(a); }
+SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf16_u10avx512f(a); }
 
 #elif defined L2O_ISA_AVX2
 #include <immintrin.h>
@@ -113,10 +148,14 @@ SIMD(vd) vd_zero(void) { return _mm256_setzero_pd(); }
 SIMD(vd) vd_set(double a) { return _mm256_set1_pd(a); }
 SIMD(vd) vd_load(const double *p) { return _mm256_loadu_pd(p); }
 SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm256_maskload_pd(p, vd_first(count)); }
+SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) {
+  return _mm256_maskload_pd(p, _mm256_andnot_si256(vd_first(first), vd_first(end)));
+}
 SIMD(void) vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm256_maskstore_pd(p, vd_first(count), a); }
 SIMD(vd) vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
 SIMD(vd) vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
+SIMD(vd) vd_keep(vd a) { __asm__("" : "+x"(a)); return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
 SIMD(vd) vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
@@ -128,19 +167,29 @@ SIMD(double) vd_sum(vd a) {
   const __m128d b = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
   return _mm_cvtsd_f64(_mm_add_sd(b, _mm_unpackhi_pd(b, b)));
 }
+SIMD(void) vd_sum4(double *p, const vd *a) {
+  const __m256d b = _mm256_add_pd(_mm256_unpacklo_pd(a[0], a[1]), _mm256_unpackhi_pd(a[0], a[1]));
+  const __m256d c = _mm256_add_pd(_mm256_unpacklo_pd(a[2], a[3]), _mm256_unpackhi_pd(a[2], a[3]));
+  _mm256_storeu_pd(p, _mm256_add_pd(_mm256_permute2f128_pd(b, c, 0x20), _mm256_permute2f128_pd(b, c, 0x31)));
+}
 SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
 SIMD(vd_mask) vd_le(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm256_blendv_pd(no, yes, m); }
 SIMD(bool) vd_any(vd_mask m) { return _mm256_movemask_pd(m) != 0; }
+SIMD(uint64_t) vd_bits(vd_mask m) { return (uint64_t)_mm256_movemask_pd(m); }
+SIMD(vd) vd_quotient(vd a, vd b) { return _mm256_div_pd(a, b); }
 SIMD(vd) vd_gather(const double *table, vi index) { return _mm256_i32gather_pd(table, index, 8); }
 SIMD(vi) vd_to_int(vd a) { return _mm256_cvttpd_epi32(a); }
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm_i32gather_epi32(table, index, 4); }
 SIMD(vi) vi_set(int32_t a) { return _mm_set1_epi32(a); }
 SIMD(vi) vi_add(vi a, vi b) { return _mm_add_epi32(a, b); }
-SIMD(vi) vi_count(vi a, vd_mask m) { /* a mask's lanes are -1: the lower halves of each, brought together */
+SIMD(vi) vi_from_mask(vd_mask m) { /* -1 where m: the lower halves of its lanes, brought together */
   const __m256i lanes = _mm256_permutevar8x32_epi32(_mm256_castpd_si256(m), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-  return _mm_sub_epi32(a, _mm256_castsi256_si128(lanes));
+  return _mm256_castsi256_si128(lanes);
 }
+SIMD(vi) vi_count(vi a, vd_mask m) { return _mm_sub_epi32(a, vi_from_mask(m)); }
+SIMD(vi) vi_add_where(vi a, vd_mask m, vi b) { return _mm_add_epi32(a, _mm_and_si128(vi_from_mask(m), b)); }
+SIMD(vi) vi_min(vi a, vi b) { return _mm_min_epi32(a, b); }
 SIMD(vi) vi_load(const int32_t *p) { return _mm_loadu_si128((const void *)p); }
 SIMD(vi) vi_load_part(const int32_t *p, size_t count) { return _mm_maskload_epi32(p, vi_first(count)); }
 SIMD(void) vi_store(int32_t *p, vi a) { _mm_storeu_si128((void *)p, a); }
@@ -150,10 +199,14 @@ SIMD(vf) vf_zero(void) { return _mm256_setzero_ps(); }
 SIMD(vf) vf_set(float a) { return _mm256_set1_ps(a); }
 SIMD(vf) vf_load(const float *p) { return _mm256_loadu_ps(p); }
 SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm256_maskload_ps(p, vf_first(count)); }
+SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) {
+  return _mm256_maskload_ps(p, _mm256_andnot_si256(vf_first(first), vf_first(end)));
+}
 SIMD(void) vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm256_maskstore_ps(p, vf_first(count), a); }
 SIMD(vf) vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 SIMD(vf) vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+SIMD(vf) vf_keep(vf a) { __asm__("" : "+x"(a)); return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
@@ -165,6 +218,13 @@ SIMD(float) vf_sum(vf a) {
   __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
   b = _mm_add_ps(b, _mm_movehl_ps(b, b));
   return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+SIMD(void) vf_sum4(float *p, const vf *a) {
+  const __m256 b = _mm256_add_ps(_mm256_unpacklo_ps(a[0], a[1]), _mm256_unpackhi_ps(a[0], a[1]));
+  const __m256 c = _mm256_add_ps(_mm256_unpacklo_ps(a[2], a[3]), _mm256_unpackhi_ps(a[2], a[3]));
+  const __m256d d = _mm256_castps_pd(b), e = _mm256_castps_pd(c);
+  const __m256 f = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(d, e)), _mm256_castpd_ps(_mm256_unpackhi_pd(d, e)));
+  _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(f), _mm256_extractf128_ps(f, 1)));
 }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 SIMD(vf_mask) vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
@@ -179,6 +239,12 @@ SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd4_u10avx2(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf8_u10avx2(a); }
 SIMD(vd) vd_tanh(vd a) { return Sleef_finz_tanhd4_u10avx2(a); }
 SIMD(vf) vf_tanh(vf a) { return Sleef_finz_tanhf8_u10avx2(a); }
+SIMD(vd) vd_tanh_quick(vd a) { return Sleef_finz_tanhd4_u35avx2(a); }
+SIMD(vf) vf_tanh_quick(vf a) { return Sleef_finz_tanhf8_u35avx2(a); }
+SIMD(vd) vd_expm1(vd a) { return Sleef_finz_expm1d4_u10avx2(a); }
+SIMD(vf) vf_expm1(vf a) { return Sleef_finz_expm1f8_u10avx2(a); }
+SIMD(vd) vd_log1p(vd a) { return Sleef_finz_log1pd4_u10avx2(a); }
+SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf8_u10avx2(a); }
 
 #else
 #define L2O_HERE(name) name##_portable
@@ -193,10 +259,12 @@ SIMD(vd) vd_zero(void) { return 0; }
 SIMD(vd) vd_set(double a) { return a; }
 SIMD(vd) vd_load(const double *p) { return *p; }
 SIMD(vd) vd_load_part(const double *p, size_t count) { (void)count; return *p; }
+SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) { return first < end ? *p : 0; }
 SIMD(void) vd_store(double *p, vd a) { *p = a; }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { (void)count; *p = a; }
 SIMD(vd) vd_add(vd a, vd b) { return a + b; }
 SIMD(vd) vd_sub(vd a, vd b) { return a - b; }
+SIMD(vd) vd_keep(vd a) { return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return a * b; }
 SIMD(vd) vd_div(vd a, vd b) { return a / b; }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return a * b + c; }
@@ -205,16 +273,21 @@ SIMD(vd) vd_min(vd a, vd b) { return a < b ? a : b; }
 SIMD(vd) vd_max(vd a, vd b) { return a > b ? a : b; }
 SIMD(vd) vd_abs(vd a) { return fabs(a); }
 SIMD(double) vd_sum(vd a) { return a; }
+SIMD(void) vd_sum4(double *p, const vd *a) { for (int i = 0; i < 4; i++) p[i] = a[i]; }
 SIMD(vd_mask) vd_lt(vd a, vd b) { return a < b; }
 SIMD(vd_mask) vd_le(vd a, vd b) { return a <= b; }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return m ? yes : no; }
 SIMD(bool) vd_any(vd_mask m) { return m; }
+SIMD(uint64_t) vd_bits(vd_mask m) { return m; }
+SIMD(vd) vd_quotient(vd a, vd b) { return a / b; }
 SIMD(vd) vd_gather(const double *table, vi index) { return table[index]; }
 SIMD(vi) vd_to_int(vd a) { return (int32_t)a; }
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return table[index]; }
 SIMD(vi) vi_set(int32_t a) { return a; }
 SIMD(vi) vi_add(vi a, vi b) { return a + b; }
 SIMD(vi) vi_count(vi a, vd_mask m) { return a + m; }
+SIMD(vi) vi_add_where(vi a, vd_mask m, vi b) { return m ? a + b : a; }
+SIMD(vi) vi_min(vi a, vi b) { return a < b ? a : b; }
 SIMD(vi) vi_load(const int32_t *p) { return *p; }
 SIMD(vi) vi_load_part(const int32_t *p, size_t count) { (void)count; return *p; }
 SIMD(void) vi_store(int32_t *p, vi a) { *p = a; }
@@ -224,10 +297,12 @@ SIMD(vf) vf_zero(void) { return 0; }
 SIMD(vf) vf_set(float a) { return a; }
 SIMD(vf) vf_load(const float *p) { return *p; }
 SIMD(vf) vf_load_part(const float *p, size_t count) { (void)count; return *p; }
+SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) { return first < end ? *p : 0; }
 SIMD(void) vf_store(float *p, vf a) { *p = a; }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { (void)count; *p = a; }
 SIMD(vf) vf_add(vf a, vf b) { return a + b; }
 SIMD(vf) vf_sub(vf a, vf b) { return a - b; }
+SIMD(vf) vf_keep(vf a) { return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return a * b; }
 SIMD(vf) vf_div(vf a, vf b) { return a / b; }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return a * b + c; }
@@ -236,6 +311,7 @@ SIMD(vf) vf_min(vf a, vf b) { return a < b ? a : b; }
 SIMD(vf) vf_max(vf a, vf b) { return a > b ? a : b; }
 SIMD(vf) vf_abs(vf a) { return fabsf(a); }
 SIMD(float) vf_sum(vf a) { return a; }
+SIMD(void) vf_sum4(float *p, const vf *a) { for (int i = 0; i < 4; i++) p[i] = a[i]; }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return a < b; }
 SIMD(vf_mask) vf_le(vf a, vf b) { return a <= b; }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return m ? yes : no; }
@@ -249,6 +325,12 @@ SIMD(vd) vd_exp(vd a) { return Sleef_cinz_expd1_u10purec(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_cinz_expf1_u10purec(a); }
 SIMD(vd) vd_tanh(vd a) { return Sleef_cinz_tanhd1_u10purec(a); }
 SIMD(vf) vf_tanh(vf a) { return Sleef_cinz_tanhf1_u10purec(a); }
+SIMD(vd) vd_tanh_quick(vd a) { return Sleef_cinz_tanhd1_u35purec(a); }
+SIMD(vf) vf_tanh_quick(vf a) { return Sleef_cinz_tanhf1_u35purec(a); }
+SIMD(vd) vd_expm1(vd a) { return Sleef_cinz_expm1d1_u10purec(a); }
+SIMD(vf) vf_expm1(vf a) { return Sleef_cinz_expm1f1_u10purec(a); }
+SIMD(vd) vd_log1p(vd a) { return Sleef_cinz_log1pd1_u10purec(a); }
+SIMD(vf) vf_log1p(vf a) { return Sleef_cinz_log1pf1_u10purec(a); }
 #endif
 
 /* clang-format on */
@@ -293,10 +375,12 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_set VR_(set)
 #define vr_load VR_(load)
 #define vr_load_part VR_(load_part)
+#define vr_load_lanes VR_(load_lanes)
 #define vr_store VR_(store)
 #define vr_store_part VR_(store_part)
 #define vr_add VR_(add)
 #define vr_sub VR_(sub)
+#define vr_keep VR_(keep)
 #define vr_mul VR_(mul)
 #define vr_div VR_(div)
 #define vr_fma VR_(fma)
@@ -305,9 +389,26 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_max VR_(max)
 #define vr_abs VR_(abs)
 #define vr_sum VR_(sum)
+#define vr_sum4 VR_(sum4)
 #define vr_lt VR_(lt)
 #define vr_le VR_(le)
 #define vr_select VR_(select)
 #define vr_exp VR_(exp)
 #define vr_tanh VR_(tanh)
+#define vr_tanh_quick VR_(tanh_quick)
+#define vr_expm1 VR_(expm1)
+#define vr_log1p VR_(log1p)
+
+/* exp(-|a|): what the functions below are made of, since it cannot overflow */
+SIMD(vr) vr_exp_minus_abs(vr a) {
+  return vr_exp(vr_sub(vr_zero(), vr_abs(a)));
+}
+/* 1 / (1 + exp(-a)) from e = exp(-|a|): 1 / (1 + e), or e / (1 + e) where a < 0 */
+SIMD(vr) vr_sigmoid_of(vr a, vr e) {
+  const vr one = vr_set(1);
+  return vr_div(vr_select(vr_lt(a, vr_zero()), e, one), vr_add(one, e));
+}
+SIMD(vr) vr_sigmoid(vr a) {
+  return vr_sigmoid_of(a, vr_exp_minus_abs(a));
+}
 #endif

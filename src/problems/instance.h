@@ -57,6 +57,13 @@ size_t l2o_squares_work_len(const l2o_problem *p);
 l2o_status l2o_squares_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work);
 l2o_status l2o_squares_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work);
 l2o_status l2o_squares_hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work);
+bool l2o_squares_together(const l2o_problem *a, const l2o_problem *b); /* one matrix, one ridge */
+l2o_status l2o_squares_gradient_many(const l2o_problem *const *p, size_t count, double *f, l2o_real *const *g,
+                                     const l2o_real *const *x, l2o_real *const *work);
+l2o_status l2o_squares_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv, const l2o_real *const *x,
+                                           const l2o_real *const *v, l2o_real *const *work);
+l2o_status l2o_squares_hessian(const l2o_problem *p, l2o_real *packed);
+size_t l2o_squares_hessian_reads(const l2o_problem *p);
 l2o_status l2o_squares_hessian_trace(const l2o_problem *p, double *trace);
 l2o_status l2o_squares_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows, size_t count,
                                l2o_real *work);
@@ -71,7 +78,10 @@ void l2o_squares_fill(l2o_real *stored, l2o_real *b, const double *A, const doub
 #define L2O_SQUARES_OPERATIONS                                                                                                     \
   L2O_INSTANCE_OPERATIONS, .work_len = l2o_squares_work_len, .value = l2o_squares_value, .gradient = l2o_squares_gradient,         \
                            .hessian_vector = l2o_squares_hessian_vector, .summands = l2o_instance_summands,                        \
-                           .partial = l2o_squares_partial, .hessian_trace = l2o_squares_hessian_trace
+                           .partial = l2o_squares_partial, .hessian_trace = l2o_squares_hessian_trace,                             \
+                           .together = l2o_squares_together, .gradient_many = l2o_squares_gradient_many,                           \
+                           .hessian_vector_many = l2o_squares_hessian_vector_many, .hessian = l2o_squares_hessian,                 \
+                           .hessian_reads = l2o_squares_hessian_reads
 
 /* ---- making instances (instance.c) ---- */
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* f(x) = ln sum_i exp(a_i'x + b_i) + mu/2 |x|^2. Sampling: the L2O-BFGS problem LSE (Lin, Song, Xu, arXiv 2412.00059),
  * A = N(0, 1) / sqrt(n), b ~ N(0, I); start at 0. */
+#include "core/decay.h"
 #include "core/diag.h"
 #include "core/linalg.h"
-#include "core/real.h"
 #include "problems/draws.h"
 #include "problems/newton_minimum.h"
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* z = A x + b and, for the Hessian, q = A v */
 static size_t work_len(const l2o_problem *p) {
@@ -21,7 +23,8 @@ static double exponentials(const l2o_instance *d, l2o_real *z, double *sum, cons
   for (size_t i = 1; i < d->rows; i++)
     largest = z[i] > largest ? z[i] : largest;
   for (size_t i = 0; i < d->rows; i++)
-    z[i] = r_decay(z[i] - largest);
+    z[i] -= largest;
+  l2o_decay(z, z, d->rows);
   *sum = 0;
   for (size_t i = 0; i < d->rows; i++)
     *sum += (double)z[i];

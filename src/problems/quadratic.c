@@ -7,6 +7,7 @@
 #include "problems/instance.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t work_len(const l2o_problem *p) {
   return p->n;
@@ -33,6 +34,17 @@ static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_r
   (void)x, (void)work;
   l2o_gemv(hv, d->matrix, v, p->n, p->n);
   return L2O_OK;
+}
+
+static l2o_status hessian(const l2o_problem *p, l2o_real *packed) {
+  const l2o_instance *d = p->data;
+  for (size_t i = 0; i < p->n; packed += p->n - i, i++)
+    memcpy(packed, d->matrix + i * p->n + i, (p->n - i) * sizeof *packed);
+  return L2O_OK;
+}
+
+static size_t hessian_reads(const l2o_problem *p) {
+  return p->n * p->n;
 }
 
 static l2o_status hessian_trace(const l2o_problem *p, double *trace) {
@@ -72,8 +84,11 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
 }
 
 static const l2o_problem_ops ops = {
-    L2O_INSTANCE_OPERATIONS,          .name = "quadratic", .work_len = work_len,           .value = value, .gradient = gradient,
-    .hessian_vector = hessian_vector, .minimum = minimum,  .hessian_trace = hessian_trace,
+    L2O_INSTANCE_OPERATIONS, .name = "quadratic",
+    .work_len = work_len,    .value = value,
+    .gradient = gradient,    .hessian_vector = hessian_vector,
+    .minimum = minimum,      .hessian_trace = hessian_trace,
+    .hessian = hessian,      .hessian_reads = hessian_reads,
 };
 
 static l2o_status largest(double *constant, const l2o_real *A, size_t rows, size_t n) {

@@ -2,11 +2,13 @@
 /* Multiclass logistic regression: x is a matrix X (features, classes), row-major, and with Z = A X
  *   f(X) = 1/m sum_i (ln sum_c exp(z_ic) - z_{i,y_i}) + l2/2 |X|^2.
  * Sampling: A ~ N(0, 1), labels drawn from the model itself with X ~ N(0, 4 / features), so that the classes overlap. */
+#include "core/decay.h"
 #include "core/linalg.h"
-#include "core/real.h"
 #include "problems/classification.h"
 #include "problems/newton_minimum.h"
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t features_of(const l2o_problem *p) {
   return p->n / ((const l2o_instance *)p->data)->classes;
@@ -28,36 +30,36 @@ static void scores(const l2o_problem *p, l2o_real *Z, const l2o_real *X, l2o_rea
   l2o_gemm(Z, d->matrix, false, transposed, true, d->rows, d->classes, features);
 }
 
-/* z (classes) becomes p = exp(z) / sum exp(z); returns ln sum exp(z). Shifted by the largest entry: no exp() overflows, one is 1.
- */
-static double to_probabilities(l2o_real *z, size_t classes) {
-  l2o_real largest = z[0];
-  for (size_t c = 1; c < classes; c++)
-    largest = z[c] > largest ? z[c] : largest;
-  double sum = 0;
-  for (size_t c = 0; c < classes; c++)
-    z[c] = r_decay(z[c] - largest);
-  for (size_t c = 0; c < classes; c++)
-    sum += (double)z[c];
-  for (size_t c = 0; c < classes; c++)
-    z[c] = (l2o_real)((double)z[c] / sum);
-  return (double)largest + log(sum);
-}
-
-/* ln sum exp(z) - z_label; z becomes p. */
-static double loss(l2o_real *z, size_t label, size_t classes) {
-  const double at = (double)z[label];
-  return to_probabilities(z, classes) - at;
+/* The rows of Z (rows, classes) become p = exp(z) / sum exp(z); returns the sum of ln sum exp(z) - z_label over the rows. Shifted
+ * by the largest entry: no exp() overflows, one is 1. */
+static double to_probabilities(l2o_real *Z, const size_t *label, size_t rows, size_t classes) {
+  double total = 0;
+  for (size_t i = 0; i < rows; i++) {
+    l2o_real *z = Z + i * classes, largest = z[0];
+    for (size_t c = 1; c < classes; c++)
+      largest = z[c] > largest ? z[c] : largest;
+    total += (double)largest - (double)z[label[i]];
+    for (size_t c = 0; c < classes; c++)
+      z[c] -= largest;
+  }
+  l2o_decay(Z, Z, rows * classes);
+  for (size_t i = 0; i < rows; i++) {
+    l2o_real *z = Z + i * classes;
+    double sum = 0;
+    for (size_t c = 0; c < classes; c++)
+      sum += (double)z[c];
+    for (size_t c = 0; c < classes; c++)
+      z[c] = (l2o_real)((double)z[c] / sum);
+    total += log(sum);
+  }
+  return total;
 }
 
 static l2o_status value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
   const l2o_instance *d = p->data;
   l2o_real *Z = work + p->n;
-  double sum = 0;
   scores(p, Z, x, work);
-  for (size_t i = 0; i < d->rows; i++)
-    sum += loss(Z + i * d->classes, d->label[i], d->classes);
-  *f = sum / (double)d->rows + l2o_instance_ridge(p, x);
+  *f = to_probabilities(Z, d->label, d->rows, d->classes) / (double)d->rows + l2o_instance_ridge(p, x);
   return L2O_OK;
 }
 
@@ -66,16 +68,14 @@ static l2o_status gradient(const l2o_problem *p, double *f, l2o_real *g, const l
   const l2o_instance *d = p->data;
   const l2o_real share = (l2o_real)(1 / (double)d->rows);
   l2o_real *Z = work + p->n;
-  double sum = 0;
   scores(p, Z, x, work);
+  *f = to_probabilities(Z, d->label, d->rows, d->classes) / (double)d->rows + l2o_instance_ridge(p, x);
   for (size_t i = 0; i < d->rows; i++) {
     l2o_real *z = Z + i * d->classes;
-    sum += loss(z, d->label[i], d->classes);
     z[d->label[i]] -= 1;
     for (size_t c = 0; c < d->classes; c++)
       z[c] *= share;
   }
-  *f = sum / (double)d->rows + l2o_instance_ridge(p, x);
   l2o_gemm(g, d->matrix, true, Z, false, features_of(p), d->classes, d->rows);
   l2o_instance_add_ridge(p, g, x);
   return L2O_OK;
@@ -88,9 +88,9 @@ static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_r
   l2o_real *Z = work + p->n, *Q = Z + d->rows * d->classes;
   scores(p, Z, x, work);
   scores(p, Q, v, work);
+  to_probabilities(Z, d->label, d->rows, d->classes);
   for (size_t i = 0; i < d->rows; i++) {
     l2o_real *z = Z + i * d->classes, *q = Q + i * d->classes;
-    to_probabilities(z, d->classes);
     const double mean = l2o_dot(z, q, d->classes);
     for (size_t c = 0; c < d->classes; c++)
       q[c] = (l2o_real)((double)z[c] * ((double)q[c] - mean) / m);
@@ -110,7 +110,7 @@ static l2o_status partial(const l2o_problem *p, double *f, l2o_real *g, const l2
   for (size_t i = 0; i < count; i++) {
     const l2o_real *a = d->matrix + rows[i] * features;
     l2o_gemv_t(work, x, a, features, d->classes); /* z = X'a */
-    sum += loss(work, d->label[rows[i]], d->classes);
+    sum += to_probabilities(work, &d->label[rows[i]], 1, d->classes);
     if (!g)
       continue;
     work[d->label[rows[i]]] -= 1;

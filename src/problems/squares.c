@@ -2,6 +2,7 @@
 /* f(x) = 1/2 |A x - b|^2 + ridge/2 |x|^2, A (m, n): the smooth part that the families qp, least-squares and lasso share. As a mean
  * over the rows a_i of A, f = 1/m sum_i f_i with f_i(x) = m/2 (a_i'x - b_i)^2 + ridge/2 |x|^2. */
 #include "core/linalg.h"
+#include "core/matrix.h"
 #include "problems/instance.h"
 #include <math.h>
 #include <stdlib.h>
@@ -11,35 +12,71 @@ size_t l2o_squares_work_len(const l2o_problem *p) {
   return ((const l2o_instance *)p->data)->rows;
 }
 
-/* r = A x - b into work; returns |r|^2 */
-static double residual(const l2o_problem *p, const l2o_real *x, l2o_real *r) {
-  const l2o_instance *d = p->data;
-  l2o_gemv(r, d->matrix, x, d->rows, p->n);
-  for (size_t i = 0; i < d->rows; i++)
-    r[i] -= d->vector[i];
-  return l2o_dot(r, r, d->rows);
-}
-
 l2o_status l2o_squares_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
-  *f = 0.5 * residual(p, x, work) + l2o_instance_ridge(p, x);
+  const l2o_instance *d = p->data;
+  *f = 0.5 * l2o_residual(work, d->matrix, x, d->vector, d->rows, p->n) + l2o_instance_ridge(p, x);
   return L2O_OK;
 }
 
+/* g = A'(A x - b) + ridge x */
 l2o_status l2o_squares_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  return l2o_squares_gradient_many(&p, 1, f, &g, &x, &work);
+}
+
+/* hv = A'A v + ridge v */
+l2o_status l2o_squares_hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  return l2o_squares_hessian_vector_many(&p, 1, &hv, &x, &v, &work);
+}
+
+bool l2o_squares_together(const l2o_problem *a, const l2o_problem *b) {
+  const l2o_instance *d = a->data, *e = b->data;
+  return d->matrix == e->matrix && d->rows == e->rows && d->ridge == e->ridge;
+}
+
+enum { MANY = 4 }; /* what l2o_normal_products() takes at a time */
+
+l2o_status l2o_squares_gradient_many(const l2o_problem *const *p, size_t count, double *f, l2o_real *const *g,
+                                     const l2o_real *const *x, l2o_real *const *work) {
+  const l2o_instance *shared = p[0]->data;
+  for (size_t i = 0; i < count; i += MANY) {
+    const size_t many = count - i < MANY ? count - i : MANY;
+    const l2o_real *b[MANY];
+    for (size_t k = 0; k < many; k++)
+      b[k] = ((const l2o_instance *)p[i + k]->data)->vector;
+    l2o_normal_products(many, g + i, work + i, f + i, shared->matrix, x + i, b, shared->rows, p[0]->n);
+  }
+  for (size_t i = 0; i < count; i++) {
+    f[i] = 0.5 * f[i] + l2o_instance_ridge(p[i], x[i]);
+    l2o_instance_add_ridge(p[i], g[i], x[i]);
+  }
+  return L2O_OK;
+}
+
+l2o_status l2o_squares_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv, const l2o_real *const *x,
+                                           const l2o_real *const *v, l2o_real *const *work) {
+  const l2o_instance *shared = p[0]->data;
+  double squares[MANY];
+  (void)x;
+  for (size_t i = 0; i < count; i += MANY)
+    l2o_normal_products(count - i < MANY ? count - i : MANY, hv + i, work + i, squares, shared->matrix, v + i, NULL, shared->rows,
+                        p[0]->n);
+  for (size_t i = 0; i < count; i++)
+    l2o_instance_add_ridge(p[i], hv[i], v[i]);
+  return L2O_OK;
+}
+
+/* A'A + ridge I */
+l2o_status l2o_squares_hessian(const l2o_problem *p, l2o_real *packed) {
   const l2o_instance *d = p->data;
-  l2o_status status = l2o_squares_value(p, f, x, work);
-  l2o_gemv_t(g, d->matrix, work, d->rows, p->n); /* g = A'(A x - b) + ridge x */
-  l2o_instance_add_ridge(p, g, x);
+  l2o_status status = l2o_gram_packed(packed, d->matrix, d->rows, p->n);
+  for (size_t i = 0; !status && i < p->n; packed += p->n - i, i++)
+    packed[0] += (l2o_real)d->ridge;
   return status;
 }
 
-l2o_status l2o_squares_hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
-  const l2o_instance *d = p->data;
-  (void)x;
-  l2o_gemv(work, d->matrix, v, d->rows, p->n);
-  l2o_gemv_t(hv, d->matrix, work, d->rows, p->n); /* hv = A'A v + ridge v */
-  l2o_instance_add_ridge(p, hv, v);
-  return L2O_OK;
+/* A'(A v) in one pass over A */
+size_t l2o_squares_hessian_reads(const l2o_problem *p) {
+  return ((const l2o_instance *)p->data)->rows * p->n;
 }
 
 /* trace(A'A + ridge I) = |A|_F^2 + n ridge */
