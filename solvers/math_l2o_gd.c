@@ -8,13 +8,13 @@
 
 static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("gd"), {0}};
 
-/* scratch: p (n), raw (n); for the backward pass dp (n) */
+/* scratch: p (n); for the backward pass dp (n) */
 static size_t scratch_len(const l2o_iterate *it) {
-  return 2 * it->n;
+  return it->n;
 }
-/* tape of a step: x (n), g (n), raw (n), p (n) */
+/* tape of a step: x (n), g (n), p (n), the network's record */
 static size_t tape_len(const l2o_iterate *it) {
-  return 4 * it->n;
+  return 3 * it->n + l2o_coordinate_record_len(it->n);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
@@ -23,12 +23,12 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   l2o_status status = l2o_iterate_gradient(it);
   if (status)
     return status;
-  l2o_real *raw = tape ? tape + 2 * n : it->scratch + n, *p = tape ? tape + 3 * n : it->scratch;
+  l2o_real *p = tape ? tape + 2 * n : it->scratch;
   if (tape) {
     memcpy(tape, it->x, n * sizeof *tape);
     memcpy(tape + n, it->g, n * sizeof *tape);
   }
-  l2o_coordinate_mlp_forward(it->model, p, raw, it->g, it->x, n);
+  l2o_coordinate_mlp_forward(it->model, p, tape ? tape + 3 * n : NULL, it->g, it->x, n);
   const l2o_real s = (l2o_real)it->step;
   for (size_t i = 0; i < n; i++)
     it->x[i] -= s * p[i] * it->g[i];
@@ -39,14 +39,14 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
                            l2o_stop_gradient mode) {
   (void)dstate;
   const size_t n = it->n;
-  const l2o_real *x = tape, *g = tape + n, *raw = tape + 2 * n, *p = tape + 3 * n, s = (l2o_real)it->step;
+  const l2o_real *x = tape, *g = tape + n, *p = tape + 2 * n, *record = tape + 3 * n, s = (l2o_real)it->step;
   l2o_real *dp = it->scratch;
   for (size_t i = 0; i < n; i++) { /* x1 = x - s p o g:  dp = -s g o dx1,  dg = -s p o dx1,  dx = dx1 */
     dp[i] = -s * g[i] * dx[i];
     dg[i] = -s * p[i] * dx[i];
   }
   const bool whole = mode == L2O_STOP_GRADIENT_NONE;
-  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dx : NULL, dp, dp, raw, g, x, n);
+  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dx : NULL, dp, p, record, g, x, n);
   return L2O_OK;
 }
 

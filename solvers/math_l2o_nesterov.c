@@ -15,13 +15,13 @@ static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("nesterov"), {0}};
 static size_t state_len(const l2o_iterate *it) {
   return it->n + 1;
 }
-/* scratch: g (n), p (n), raw (n); for the backward pass dp (n) */
+/* scratch: g (n), p (n); for the backward pass dp (n) */
 static size_t scratch_len(const l2o_iterate *it) {
-  return 3 * it->n;
+  return 2 * it->n;
 }
-/* tape of a step: y (n), g (n), raw (n), p (n), b (1) */
+/* tape of a step: y (n), g (n), p (n), b (1), the network's record */
 static size_t tape_len(const l2o_iterate *it) {
-  return 4 * it->n + 1;
+  return 3 * it->n + 1 + l2o_coordinate_record_len(it->n);
 }
 
 static l2o_status init(l2o_iterate *it) {
@@ -33,17 +33,16 @@ static l2o_status init(l2o_iterate *it) {
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   (void)stop;
   const size_t n = it->n;
-  l2o_real *y = it->state, *t = it->state + n, *g = tape ? tape + n : it->scratch;
-  l2o_real *raw = tape ? tape + 2 * n : it->scratch + 2 * n, *p = tape ? tape + 3 * n : it->scratch + n;
+  l2o_real *y = it->state, *t = it->state + n, *g = tape ? tape + n : it->scratch, *p = g + n;
   double f;
   l2o_status status = l2o_iterate_gradient_at(it, &f, g, y);
   if (status)
     return status;
-  l2o_coordinate_mlp_forward(it->model, p, raw, g, y, n);
+  l2o_coordinate_mlp_forward(it->model, p, tape ? tape + 3 * n + 1 : NULL, g, y, n);
   const l2o_real s = (l2o_real)it->step, next = L2O_NESTEROV_NEXT(*t), momentum = (*t - 1) / next;
   if (tape) {
     memcpy(tape, y, n * sizeof *tape);
-    tape[4 * n] = momentum;
+    tape[3 * n] = momentum;
   }
   for (size_t i = 0; i < n; i++) {
     l2o_real x = y[i] - s * p[i] * g[i];
@@ -58,7 +57,8 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
 static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                            l2o_stop_gradient mode) {
   const size_t n = it->n;
-  const l2o_real *y = tape, *g = tape + n, *raw = tape + 2 * n, *p = tape + 3 * n, momentum = tape[4 * n], s = (l2o_real)it->step;
+  const l2o_real *y = tape, *g = tape + n, *p = tape + 2 * n, momentum = tape[3 * n], *record = tape + 3 * n + 1;
+  const l2o_real s = (l2o_real)it->step;
   l2o_real *dp = it->scratch, *dy = dstate;
   for (size_t i = 0; i < n; i++) {
     /* y1 = x1 + b (x1 - x):  dx1 += (1 + b) dy1,  dx = -b dy1 */
@@ -70,7 +70,7 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
     dy[i] = dx1;
   }
   const bool whole = mode == L2O_STOP_GRADIENT_NONE;
-  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dy : NULL, dp, dp, raw, g, y, n);
+  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dy : NULL, dp, p, record, g, y, n);
   return L2O_OK;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The last operation of a step-size network: raw output a -> step factor p, elementwise. */
+/* The last operation of a step-size network: raw output a -> step factor p, elementwise over (n). An element's result depends
+ * neither on n nor on its place. The forms neither overflow nor cancel: docs/derivations/math_l2o_gd.md */
 #ifndef L2O_NN_OUTPUT_SCALE_H
 #define L2O_NN_OUTPUT_SCALE_H
-#include <l2o/base.h>
+#include "core/vector.h"
 
 typedef enum l2o_output_scale {
   L2O_SCALE_SIGMOID2, /* 2 / (1 + exp(-a)) */
@@ -14,8 +15,24 @@ typedef enum l2o_output_scale {
 } l2o_output_scale;
 #define L2O_OUTPUT_SCALES "sigmoid2|sigmoid|exp|identity|softplus|gaussian"
 
-/* p = scale(a), (n); p may be a. */
-void l2o_output_scale_forward(l2o_real *p, const l2o_real *a, l2o_output_scale scale, size_t n);
-/* da = scale'(a) dp, (n); da may be dp. docs/derivations/math_l2o_gd.md */
-void l2o_output_scale_backward(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n);
+/* p = scale(a); p may be a. */
+L2O_KERNEL(void, l2o_output_scale_forward, (l2o_real * p, const l2o_real *a, l2o_output_scale scale, size_t n));
+static inline void l2o_output_scale_forward(l2o_real *p, const l2o_real *a, l2o_output_scale scale, size_t n) {
+  L2O_DISPATCH(l2o_output_scale_forward, (p, a, scale, n));
+}
+
+/* da = scale'(a) dp; da may be dp. */
+L2O_KERNEL(void, l2o_output_scale_backward,
+           (l2o_real * da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n));
+static inline void l2o_output_scale_backward(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale,
+                                             size_t n) {
+  L2O_DISPATCH(l2o_output_scale_backward, (da, dp, a, scale, n));
+}
+
+/* p = scale(a) and ds = scale'(a) in one pass, the same bits as apart: a backward pass that keeps the slope is one
+ * multiplication. p or ds may be a. */
+L2O_KERNEL(void, l2o_output_scale_slopes, (l2o_real * p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n));
+static inline void l2o_output_scale_slopes(l2o_real *p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n) {
+  L2O_DISPATCH(l2o_output_scale_slopes, (p, ds, a, scale, n));
+}
 #endif

@@ -4,6 +4,7 @@
 #include "l2o_fixtures.h"
 
 #include "learn/trainer.h"
+#include "nn/coordinate_layers.h"
 #include "nn/coordinate_mlp.h"
 #include "nn/output_scale.h"
 #include "solve/iterate.h"
@@ -39,15 +40,17 @@ static double *to_doubles(const l2o_real *v, size_t n) {
 }
 
 static outcome evaluate(const l2o_model *m, const l2o_real *g, const l2o_real *x, size_t n) {
-  l2o_real *block = calloc(6 * n, sizeof *block), *p = block, *raw = p + n, *dp = raw + n, *da = dp + n, *dg = da + n, *dx = dg + n;
+  l2o_real *block = calloc(4 * n, sizeof *block), *p = block, *dp = p + n, *dg = dp + n, *dx = dg + n;
+  l2o_real *record = malloc(l2o_coordinate_record_len(n) * sizeof *record);
   double *sum = calloc(m->type->sum_len(m), sizeof *sum);
   outcome o = {.dw = malloc(m->parameter_count * sizeof *o.dw)};
-  l2o_coordinate_mlp_forward(m, p, raw, g, x, n);
+  l2o_coordinate_mlp_forward(m, p, record, g, x, n);
   normal_reals(dp, n, 5);
-  l2o_coordinate_mlp_backward(m, sum, dg, dx, da, dp, raw, g, x, n);
+  l2o_coordinate_mlp_backward(m, sum, dg, dx, dp, p, record, g, x, n);
   m->type->gradient(m, o.dw, sum);
   o.p = to_doubles(p, n), o.dg = to_doubles(dg, n), o.dx = to_doubles(dx, n);
   free(sum);
+  free(record);
   free(block);
   return o;
 }
@@ -175,8 +178,8 @@ static void ties_are_exact(void **state) {
   for (size_t j = 0; j < HIDDEN; j++)
     w3[j] = (double)(j * j % 7) - 3;
   l2o_model *model = model_of_columns(columns, w3, HIDDEN);
-  l2o_real p[COUNT], raw[COUNT];
-  l2o_coordinate_mlp_forward(model, p, raw, g, x, COUNT);
+  l2o_real p[COUNT];
+  l2o_coordinate_mlp_forward(model, p, NULL, g, x, COUNT);
   for (size_t i = 0; i < COUNT; i++) { /* the definition, written down once more */
     double z0 = fmax((double)g[i], 0), z1 = fmax((double)x[i], 0), a = 0;
     for (size_t j = 0; j < HIDDEN; j++)
@@ -209,6 +212,332 @@ static void crowded_angles(void **state) {
   l2o_model *model = model_of_columns(columns, w3, HIDDEN);
   assert_both_ways_agree(model, g, x, HIDDEN, BY_PRECISION(1e-9, 1e-5)); /* the sums themselves nearly cancel */
   l2o_model_free(model);
+}
+
+/* ---- the kernels, for every instruction set that the processor has ---- */
+
+typedef struct kernels {
+  const char *name;
+  void (*angular_forward)(const l2o_angular *, l2o_real *, int32_t *, const l2o_coordinates *);
+  void (*angular_backward)(const l2o_angular *, double (*)[2], const l2o_coordinates_back *, const int32_t *,
+                           const l2o_coordinates *);
+  void (*dense_forward)(l2o_real *, const l2o_real *, const l2o_real *, size_t, const l2o_coordinates *);
+  void (*dense_backward)(double *, double *, const l2o_coordinates_back *, const l2o_real *, const l2o_real *, size_t,
+                         const l2o_coordinates *);
+} kernels;
+
+static size_t every_kernel(kernels *out) {
+  size_t count = 0;
+#define KERNELS(set)                                                                                                               \
+  (kernels){#set, l2o_angular_forward_##set, l2o_angular_backward_##set, l2o_dense_forward_##set, l2o_dense_backward_##set}
+  out[count++] = KERNELS(portable);
+#if L2O_VECTOR_MAX >= 1
+  if (L2O_HAS_AVX2)
+    out[count++] = KERNELS(avx2);
+#endif
+#if L2O_VECTOR_MAX >= 2
+  if (L2O_HAS_AVX512)
+    out[count++] = KERNELS(avx512);
+#endif
+#undef KERNELS
+  return count;
+}
+
+/* Coordinates and a network at which the kernels are called. */
+typedef struct layers_at {
+  l2o_model *model;
+  const l2o_real *w2, *w3;
+  size_t hidden, n;
+  l2o_real *g, *x, *dp, *one;
+  l2o_coordinates c;
+} layers_at;
+
+static layers_at layers_of(l2o_model *model, size_t hidden, size_t n) {
+  layers_at at = {.model = model, .hidden = hidden, .n = n};
+  l2o_real *block = malloc(4 * n * sizeof *block);
+  at.g = block, at.x = block + n, at.dp = block + 2 * n, at.one = block + 3 * n;
+  normal_reals(at.g, n, 31);
+  normal_reals(at.x, n, 32);
+  normal_reals(at.dp, n, 33);
+  for (size_t i = 0; i < n; i++) {
+    at.one[i] = 1;
+    if (i % 7 == 3) /* on axes of the features, and at zero */
+      at.g[i] = 0;
+    if (i % 11 == 3)
+      at.x[i] = 0;
+  }
+  at.w2 = l2o_model_values(model, 1);
+  at.w3 = l2o_model_values(model, 2);
+  at.c = (l2o_coordinates){.u0 = at.g, .u1 = at.x, .n = n};
+  for (size_t j = 0; j < 4; j++)
+    at.c.w1[j] = (double)l2o_model_values(model, 0)[j];
+  return at;
+}
+
+static void layers_free(layers_at *at) {
+  free(at->g);
+  l2o_model_free(at->model);
+}
+
+/* What the layers make of the coordinates, forward, and backward from dL/da = dp. */
+typedef struct layers_out {
+  double *a, *du0, *du1, dw1[4], *dw2, *dw3, dfactor;
+} layers_out;
+
+static layers_out new_layers_out(size_t hidden, size_t n) {
+  double *block = calloc(3 * n + 3 * hidden, sizeof *block);
+  return (layers_out){.a = block, .du0 = block + n, .du1 = block + 2 * n, .dw2 = block + 3 * n, .dw3 = block + 3 * n + 2 * hidden};
+}
+
+/* The definitions, in long double from z on. */
+static layers_out by_definition(const layers_at *at) {
+  const size_t H = at->hidden;
+  layers_out out = new_layers_out(H, at->n);
+  const double *w = at->c.w1;
+  long double dw1[4] = {0}, *dw = calloc(3 * H, sizeof *dw);
+  for (size_t i = 0; i < at->n; i++) {
+    const double u[2] = {(double)at->g[i], (double)at->x[i]};
+    const double z[2] = {fmax(u[0] * w[0] + u[1] * w[2], 0), fmax(u[0] * w[1] + u[1] * w[3], 0)};
+    long double a = 0, dz[2] = {0, 0}, delta = (long double)at->dp[i];
+    for (size_t j = 0; j < H; j++) {
+      const long double q[2] = {(long double)at->w2[j], (long double)at->w2[H + j]}, c = (long double)at->w3[j];
+      const long double b = (long double)z[0] * q[0] + (long double)z[1] * q[1];
+      if (!(b > 0))
+        continue;
+      a += b * c;
+      dw[2 * H + j] += b * delta;
+      for (size_t r = 0; r < 2; r++) {
+        dw[r * H + j] += (long double)z[r] * c * delta;
+        dz[r] += q[r] * c * delta;
+      }
+    }
+    for (size_t r = 0; r < 2; r++)
+      dz[r] = z[r] > 0 ? dz[r] : 0;
+    for (size_t j = 0; j < 4; j++)
+      dw1[j] += (long double)u[j / 2] * dz[j % 2];
+    out.a[i] = (double)a;
+    out.du0[i] = (double)(dz[0] * (long double)w[0] + dz[1] * (long double)w[1]);
+    out.du1[i] = (double)(dz[0] * (long double)w[2] + dz[1] * (long double)w[3]);
+    out.dfactor += (double)at->one[i] * (double)at->dp[i];
+  }
+  for (size_t j = 0; j < 4; j++)
+    out.dw1[j] = (double)dw1[j];
+  for (size_t j = 0; j < 3 * H; j++)
+    out.dw2[j] = (double)dw[j];
+  free(dw);
+  return out;
+}
+
+static layers_out by_kernels(const layers_at *at, const kernels *k, bool angular) {
+  const size_t H = at->hidden, n = at->n;
+  layers_out out = new_layers_out(H, n);
+  l2o_real *reals = calloc(3 * n, sizeof *reals);
+  int32_t *places = malloc(n * sizeof *places);
+  const l2o_coordinates_back back = {.dp = at->dp,
+                                     .slope = at->one,
+                                     .value = at->one,
+                                     .factor = 1,
+                                     .dw1 = out.dw1,
+                                     .dfactor = &out.dfactor,
+                                     .du0 = reals + n,
+                                     .du1 = reals + 2 * n};
+  if (angular) {
+    double(*D)[2] = calloc(H + 1, sizeof *D);
+    k->angular_forward(at->model->table, reals, places, &at->c);
+    k->angular_backward(at->model->table, D, &back, places, &at->c);
+    l2o_angular_gradient(at->model->table, out.dw2, out.dw3, (const double(*)[2])D, at->w2, at->w3, H);
+    free(D);
+  } else {
+    k->dense_forward(reals, at->w2, at->w3, H, &at->c);
+    k->dense_backward(out.dw2, out.dw3, &back, at->w2, at->w3, H, &at->c);
+  }
+  for (size_t i = 0; i < 3 * n; i++)
+    out.a[i] = (double)reals[i];
+  free(places);
+  free(reals);
+  return out;
+}
+
+static void assert_layers_near(const layers_at *at, const layers_out *actual, const layers_out *expected, double forward,
+                               double backward, const char *name) {
+  const double real = BY_PRECISION(0, 1.2e-7); /* what rounding the result takes */
+  char what[64];
+  snprintf(what, sizeof what, "%s a", name);
+  assert_near(actual->a, expected->a, at->n, forward + real, what);
+  snprintf(what, sizeof what, "%s du", name);
+  assert_near(actual->du0, expected->du0, at->n, backward + real, what);
+  assert_near(actual->du1, expected->du1, at->n, backward + real, what);
+  snprintf(what, sizeof what, "%s dW", name);
+  assert_near(actual->dw1, expected->dw1, 4, backward, what);
+  assert_near(actual->dw2, expected->dw2, 2 * at->hidden, backward, what);
+  assert_near(actual->dw3, expected->dw3, at->hidden, backward, what);
+  assert_close(actual->dfactor, expected->dfactor, 1e-13, 1e-13);
+}
+
+static l2o_model *initial_model_with_weights(size_t hidden, double spread) {
+  char spec[64];
+  snprintf(spec, sizeof spec, "math-l2o-gd:hidden=%zu,expansion=100", hidden);
+  l2o_model *model = model_of(spec, 9);
+  double *w = weights_of(model);
+  l2o_model_tensor w3 = tensor_named(model, "linear_p.weight");
+  normal_doubles(w + w3.offset, w3.count, 6);
+  for (size_t j = 0; j < w3.count; j++)
+    w[w3.offset + j] *= spread;
+  assert_status(l2o_model_set_parameters(model, w, model->parameter_count), L2O_OK, NULL);
+  free(w);
+  return model;
+}
+
+static void kernels_are_exact(void **state) {
+  (void)state;
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  for (int initial = 0; initial < 2; initial++) {
+    l2o_model *model = initial_model_with_weights(1024, 1e-3);
+    if (!initial)
+      randomise(model, 4, 0.3);
+    layers_at at = layers_of(model, 1024, 700);
+    layers_out expected = by_definition(&at);
+    for (size_t k = 0; k < count; k++)
+      for (int angular = 0; angular < 2; angular++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s %s", angular ? "angular" : "dense", all[k].name);
+        layers_out out = by_kernels(&at, &all[k], angular);
+        /* of the largest a; at the initialisation the sums are made of terms that are much larger than what is left of them */
+        const double forward = angular ? (initial ? 1e-15 : 4e-16) : (initial ? 5e-15 : 1e-15);
+        assert_layers_near(&at, &out, &expected, forward, 1e-14, name);
+        free(out.a);
+      }
+    free(expected.a);
+    layers_free(&at);
+  }
+}
+
+/* The same bits whatever stands beside a coordinate, and in tails. */
+static void coordinates_do_not_see_each_other(void **state) {
+  (void)state;
+  enum { MOST = 70 };
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  layers_at at = layers_of(initial_model_with_weights(37, 1), 37, 2 * MOST);
+  for (size_t k = 0; k < count; k++)
+    for (int angular = 0; angular < 2; angular++) {
+      layers_out whole = by_kernels(&at, &all[k], angular);
+      for (size_t n = 1; n <= MOST; n++) {
+        const size_t first = 3 * n % MOST;
+        layers_at some = at;
+        some.n = some.c.n = n;
+        some.g += first, some.x += first, some.dp += first;
+        some.c.u0 = some.g, some.c.u1 = some.x;
+        layers_out part = by_kernels(&some, &all[k], angular);
+        assert_memory_equal(part.a, whole.a + first, n * sizeof *part.a);
+        assert_memory_equal(part.du0, whole.du0 + first, n * sizeof *part.du0);
+        assert_memory_equal(part.du1, whole.du1 + first, n * sizeof *part.du1);
+        layers_out expected = by_definition(&some);
+        assert_layers_near(&some, &part, &expected, 1e-14, 1e-13, all[k].name);
+        free(part.a);
+        free(expected.a);
+      }
+      free(whole.a);
+    }
+  layers_free(&at);
+}
+
+/* A unit gives nothing, and hands nothing on, where its switch point is met exactly: relu'(0) = 0. Many of these angles a / (a + b)
+ * are not numbers of the machine. */
+static void ties_hand_nothing_on(void **state) {
+  (void)state;
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  for (size_t a = 1; a < 24; a++)
+    for (size_t b = 1; b < 24; b++)
+      for (int off = 0; off < 2; off++) {
+        const double sign = off ? 1 : -1;
+        double column[1][2] = {{sign * (double)a, -sign * (double)b}};
+        layers_at at = layers_of(model_of_columns(column, &(double){1}, 1), 1, 9);
+        for (size_t i = 0; i < at.n; i++)
+          at.g[i] = (l2o_real)((double)b * (double)(i + 1) / 3), at.x[i] = at.g[i] * (l2o_real)a / (l2o_real)b;
+        for (size_t i = 0; i < at.n; i++)
+          if ((double)at.g[i] * (double)a != (double)at.x[i] * (double)b) /* not a tie after rounding */
+            at.g[i] = (l2o_real)b, at.x[i] = (l2o_real)a;
+        for (size_t k = 0; k < count; k++)
+          for (int angular = 0; angular < 2; angular++) {
+            layers_out out = by_kernels(&at, &all[k], angular);
+            assert_true(largest_of(out.a, 3 * at.n + 3) == 0); /* a, du, dW2, dw3 */
+            free(out.a);
+          }
+        layers_free(&at);
+      }
+}
+
+static void equal_angles(void **state) {
+  (void)state;
+  enum { HIDDEN = 600 };
+  static double columns[HIDDEN][2], w3[HIDDEN];
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  normal_doubles(w3, HIDDEN, 8);
+  for (size_t j = 0; j < HIDDEN; j++) { /* multiples of two columns, and of their opposites */
+    const double factor = (j % 4 < 2 ? 1 : -1) * (double)(1 + j % 5);
+    columns[j][0] = factor * (j % 2 ? 1 : 3), columns[j][1] = factor * -2;
+  }
+  layers_at at = layers_of(model_of_columns(columns, w3, HIDDEN), HIDDEN, 100);
+  layers_out expected = by_definition(&at);
+  for (size_t k = 0; k < count; k++)
+    for (int angular = 0; angular < 2; angular++) {
+      layers_out out = by_kernels(&at, &all[k], angular);
+      assert_layers_near(&at, &out, &expected, 1e-15, 1e-14, all[k].name);
+      free(out.a);
+    }
+  free(expected.a);
+  layers_free(&at);
+}
+
+/* Features times a power of two lie at the same angle: the same interval, and a times that power, to the last bit. */
+static void magnitude_changes_no_interval(void **state) {
+  (void)state;
+  enum { COUNT = 64 };
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  layers_at at = layers_of(initial_model_with_weights(1024, 1e-3), 1024, COUNT);
+  l2o_real g[COUNT], x[COUNT], a[COUNT], scaled_a[COUNT];
+  int32_t places[COUNT], scaled_places[COUNT];
+  memcpy(g, at.g, sizeof g);
+  memcpy(x, at.x, sizeof x);
+  for (size_t k = 0; k < count; k++) {
+    memcpy(at.g, g, sizeof g);
+    memcpy(at.x, x, sizeof x);
+    all[k].angular_forward(at.model->table, a, places, &at.c);
+    for (int e = BY_PRECISION(-450, -90); e <= BY_PRECISION(1010, 100); e += 5) {
+      for (size_t i = 0; i < COUNT; i++)
+        at.g[i] = (l2o_real)ldexp((double)g[i], e), at.x[i] = (l2o_real)ldexp((double)x[i], e);
+      all[k].angular_forward(at.model->table, scaled_a, scaled_places, &at.c);
+      assert_memory_equal(places, scaled_places, sizeof places);
+      for (size_t i = 0; i < COUNT; i++)
+        assert_true(scaled_a[i] == (l2o_real)ldexp((double)a[i], e));
+    }
+  }
+  layers_free(&at);
+}
+
+static void what_is_not_finite_shows(void **state) {
+  (void)state;
+  kernels all[3];
+  const size_t count = every_kernel(all);
+  layers_at at = layers_of(initial_model_with_weights(64, 1), 64, 20);
+  const l2o_real infinity = (l2o_real)INFINITY;
+  memcpy(at.c.w1, (double[]){1, 0.5, -0.5, 1}, sizeof at.c.w1);
+  at.g[3] = (l2o_real)NAN, at.x[5] = (l2o_real)NAN, at.g[11] = infinity, at.x[17] = infinity;
+  at.g[19] = at.x[19] = BY_PRECISION(1e-320, 1e-45f); /* as small as it gets */
+  for (size_t k = 0; k < count; k++)
+    for (int angular = 0; angular < 2; angular++) {
+      layers_out out = by_kernels(&at, &all[k], angular);
+      for (size_t i = 0; i < at.n; i++)
+        assert_true(isnan(out.a[i]) == (i == 3 || i == 5 || i == 11 || i == 17));
+      assert_true(isnan(out.dw1[0]) && isnan(out.dw1[3]));
+      free(out.a);
+    }
+  layers_free(&at);
 }
 
 static void dead_coordinates_pass_nothing_on(void **state) {
@@ -339,7 +668,7 @@ typedef struct network_at {
 
 static double network_near(void *context, double h) {
   network_at *c = context;
-  l2o_real p[POINTS], raw[POINTS];
+  l2o_real p[POINTS];
   double before = c->moved ? *c->moved : (double)*c->moved_real, loss = 0;
   if (c->moved) {
     *c->moved += h;
@@ -347,7 +676,7 @@ static double network_near(void *context, double h) {
   } else {
     *c->moved_real += h;
   }
-  l2o_coordinate_mlp_forward(c->model, p, raw, c->g, c->x, POINTS);
+  l2o_coordinate_mlp_forward(c->model, p, NULL, c->g, c->x, POINTS);
   for (size_t i = 0; i < POINTS; i++)
     loss += c->weight[i] * p[i];
   if (c->moved) {
@@ -435,22 +764,24 @@ static void backward_adds_to_what_is_there(void **state) {
   randomise(model, 1, 1);
   const size_t sums = model->type->sum_len(model);
   double *once = calloc(sums, sizeof *once), *twice = calloc(sums, sizeof *twice);
-  l2o_real g[5], x[5], p[5], raw[5], dp[5], da[5], dg[2][5] = {{0}}, dx[2][5] = {{0}};
+  l2o_real g[5], x[5], p[5], dp[5], dg[2][5] = {{0}}, dx[2][5] = {{0}};
+  l2o_real *record = malloc(l2o_coordinate_record_len(5) * sizeof *record);
   normal_reals(g, 5, 1);
   normal_reals(x, 5, 2);
   normal_reals(dp, 5, 3);
-  l2o_coordinate_mlp_forward(model, p, raw, g, x, 5);
-  l2o_coordinate_mlp_backward(model, once, dg[0], dx[0], da, dp, raw, g, x, 5);
+  l2o_coordinate_mlp_forward(model, p, record, g, x, 5);
+  l2o_coordinate_mlp_backward(model, once, dg[0], dx[0], dp, p, record, g, x, 5);
   for (int i = 0; i < 2; i++)
-    l2o_coordinate_mlp_backward(model, twice, dg[1], dx[1], da, dp, raw, g, x, 5);
+    l2o_coordinate_mlp_backward(model, twice, dg[1], dx[1], dp, p, record, g, x, 5);
   for (size_t i = 0; i < sums; i++)
     assert_close(twice[i], 2 * once[i], 1e-15, 0);
   for (size_t i = 0; i < 5; i++)
     assert_true(dg[1][i] == 2 * dg[0][i] && dx[1][i] == 2 * dx[0][i]);
-  /* features as constants: nothing for them, the same for the weights; dp may be its own scratch */
+  /* features as constants: nothing for them, the same for the weights */
   memset(twice, 0, sums * sizeof *twice);
-  l2o_coordinate_mlp_backward(model, twice, NULL, NULL, dp, dp, raw, g, x, 5);
+  l2o_coordinate_mlp_backward(model, twice, NULL, NULL, dp, p, record, g, x, 5);
   assert_memory_equal(once, twice, sums * sizeof *once);
+  free(record);
   free(once);
   free(twice);
   l2o_model_free(model);
@@ -780,6 +1111,12 @@ int main(void) {
       cmocka_unit_test(angular_equals_dense_at_the_initialisation),
       cmocka_unit_test(ties_are_exact),
       cmocka_unit_test(crowded_angles),
+      cmocka_unit_test(kernels_are_exact),
+      cmocka_unit_test(coordinates_do_not_see_each_other),
+      cmocka_unit_test(ties_hand_nothing_on),
+      cmocka_unit_test(equal_angles),
+      cmocka_unit_test(magnitude_changes_no_interval),
+      cmocka_unit_test(what_is_not_finite_shows),
       cmocka_unit_test(dead_coordinates_pass_nothing_on),
       cmocka_unit_test(one_feature_sees_only_itself),
       cmocka_unit_test(output_scales_and_their_slopes),
