@@ -64,6 +64,10 @@ if(L2O_WITH_GSL AND (L2O_BUILD_COMMANDS OR L2O_BUILD_TESTS OR L2O_BUILD_BENCHMAR
   find_library(GSL_LIBRARY NAMES gsl)
   l2o_require("GSL (or -DL2O_WITH_GSL=OFF)" libgsl-dev GSL_INCLUDE_DIR GSL_LIBRARY)
 endif()
+if(L2O_WITH_MPI AND L2O_BUILD_COMMANDS) # does without: libopenmpi-dev, and openmpi-bin for its tests
+  find_package(MPI QUIET COMPONENTS C)
+  set(L2O_MPI ${MPI_C_FOUND})
+endif()
 if(L2O_BUILD_TESTS)
   find_path(CMOCKA_INCLUDE_DIR cmocka.h)
   find_library(CMOCKA_LIBRARY NAMES cmocka)

@@ -61,8 +61,8 @@ L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real 
 /** Objective at a point, counted. */
 L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
 
-/** The gradient that every step begins with, which lets drivers evaluate it for several instances at once. Of a learned rule it is the
- *  only evaluation. */
+/** The gradient that every step begins with, which lets drivers evaluate it for several instances at once. Of a learned rule it is
+ * the only evaluation. */
 typedef enum l2o_gradient_at {
   L2O_GRADIENT_ANYWHERE = 0, /**< no such gradient */
   L2O_GRADIENT_AT_X,         /**< l2o_iterate_gradient() */
@@ -150,6 +150,8 @@ typedef struct l2o_settings {
   l2o_callback callback;     /**< default NULL */
   void *context;             /**< handed to the callback */
   l2o_trace *const *traces;  /**< one a problem, or NULL; default NULL */
+  size_t first; /**< l2o_solve_many(): number of its first problem, if they are a part of many: random streams, callback and
+                     messages count from it; default 0 */
 } l2o_settings;
 
 /** Fills the defaults for a struct of that size. */

@@ -5,7 +5,22 @@
  *  One training step takes one segment of `unroll` iterations on `batch` instances forward and back and makes one update. Segments
  *  follow each other along the horizon (truncated back-propagation); when the horizon is reached the next batch begins. With
  *  unroll = horizon every training step is one full unroll. Instances are the outer loop: one thread takes one instance through
- *  the whole segment, and partial gradients are summed in the order of the instances, so 1 and 2 threads give the same bits. */
+ *  the whole segment, and partial gradients are summed in the order of the instances, so 1 and 2 threads give the same bits.
+ *
+ *  Several processes, the ranks, share the work if each makes a trainer with the same settings but for `rank`. Rank r of R takes
+ * the instances [batch r / R, batch (r + 1) / R) of every batch, by their own seeds and numbers, and validates its share likewise;
+ *  gradients and losses are added up in one call of `sum` a step, and all ranks make the same update. The loss of given weights
+ *  is the same bits for every R, the gradient differs by the order of summation. With MPI:
+ *
+ *      static l2o_status sum(void *context, double *values, size_t count) {
+ *        int failed = MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, *(MPI_Comm *)context);
+ *        return failed ? L2O_ERR_CALLBACK : L2O_OK;
+ *      }
+ *
+ *  MPI libraries whose MPI_Allreduce gives every rank the same bits (Open MPI does) will do; all ranks need to run the same build
+ *  on the same instruction set, see l2o_vector_instructions(). Every rank makes the same calls of l2o_trainer_new(), _step(),
+ *  _gradient(), _validate(), _save() and _resume(), each of which may call `sum`, and each of which fails with the same status and
+ *  sentence on all ranks if it fails on any. */
 #ifndef L2O_TRAIN_H
 #define L2O_TRAIN_H
 #include <l2o/family.h>
@@ -53,6 +68,11 @@ typedef struct l2o_train_settings {
   size_t validation_instances;     /**< default 0: no validation */
   size_t max_rejected;             /**< rejected steps in a row that end training; default 10 */
   int threads;                     /**< default 0: as many as OpenMP gives */
+  size_t ranks, rank;              /**< this trainer is one of so many that share the work; default 0, 0: alone */
+  /** Adds up `values` over all ranks, in place, the same bits for all of them; not needed by a trainer that is alone. A failure
+   * must be everybody's. */
+  l2o_status (*sum)(void *context, double *values, size_t count);
+  void *sum_context; /**< handed to `sum` */
 } l2o_train_settings;
 
 L2O_API void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size);
@@ -74,7 +94,8 @@ typedef struct l2o_train_record {
 
 typedef struct l2o_trainer l2o_trainer;
 
-/** Gets all memory: O(threads T n + batch P), T = unroll, P = number of gradient accumulators, plus the sampled instances.
+/** Gets all memory: O(threads T n + batch P), T = unroll, P = number of gradient accumulators, plus the sampled instances; with
+ *  ranks, for the own share of the batch.
  *  Model, solver and family are borrowed and outlive it; the trainer writes the model.
  *  A file family's last `validation_instances` rows are kept for validation and never trained on. */
 L2O_API l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
@@ -95,10 +116,12 @@ L2O_API l2o_status l2o_trainer_use_best(l2o_trainer *trainer);
 /** Steps done so far. */
 L2O_API size_t l2o_trainer_steps_done(const l2o_trainer *trainer);
 /** Everything that the next step depends on (weights, moments, step, seed, iterates of an unfinished horizon, best weights); the
- * file appears whole or not at all. `config_id` is any text that must be the same on resuming. */
+ * file appears whole or not at all. `config_id` is any text that must be the same on resuming. With ranks, rank 0 writes the file
+ * for all, and the path that the others give is not looked at. */
 L2O_API l2o_status l2o_trainer_save(const l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
-/** Goes on where a saved trainer stopped, bit for bit. @return L2O_ERR_ARG when the checkpoint belongs to another config_id,
- *  L2O_ERR_FORMAT, L2O_ERR_SHAPE when it does not fit; the trainer is then unchanged. */
+/** Goes on where a saved trainer stopped, bit for bit. With ranks, each reads the file, which may have been written by another
+ *  number of them; the bits are those of the unbroken run if it was the same. @return L2O_ERR_ARG when the checkpoint belongs to
+ * another config_id, L2O_ERR_FORMAT, L2O_ERR_SHAPE when it does not fit; the trainer is then unchanged. */
 L2O_API l2o_status l2o_trainer_resume(l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
 
 #ifdef __cplusplus

@@ -17,6 +17,16 @@ void engine_start(void) {
   gsl_solvers_start();
 }
 
+bool engine_runs_new(engine_runs *runs, size_t count, size_t length, size_t n) {
+  runs->count = count;
+  runs->length = length;
+  runs->records = calloc(count * length + 1, sizeof *runs->records);
+  runs->stops = calloc(count + 1, sizeof *runs->stops);
+  runs->failed = calloc(count + 1, sizeof *runs->failed);
+  runs->iterates = n ? calloc(count * length * n + 1, sizeof *runs->iterates) : NULL;
+  return runs->records && runs->stops && runs->failed && (!n || runs->iterates);
+}
+
 void engine_runs_free(engine_runs *runs) {
   free(runs->records);
   free(runs->stops);
@@ -27,7 +37,7 @@ void engine_runs_free(engine_runs *runs) {
 #endif
 
 struct engine_problems {
-  size_t count, n; /* n: unknowns of each, 0 where they differ */
+  size_t first, count, n; /* n: unknowns of each, 0 where they differ */
   l2o_problem *at;
 };
 
@@ -56,27 +66,28 @@ static void problems_free(engine_problems *problems) {
   free(problems);
 }
 
-static l2o_status problems_new(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t count,
-                               int threads, l2o_diag *diag) {
+static l2o_status problems_new(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t first,
+                               size_t count, int threads, l2o_diag *diag) {
   engine_problems *p = calloc(1, sizeof *p);
   *out = NULL;
   if (p)
-    p->at = calloc(count, sizeof *p->at);
+    p->at = calloc(count + 1, sizeof *p->at);
   if (!p || !p->at) {
     free(p);
     return fail(diag, L2O_ERR_NOMEM, "out of memory for %zu instances", count);
   }
+  p->first = first;
   p->count = count;
   l2o_status status = L2O_OK;
-  size_t first = count; /* the failure that is told is the same whatever the threads do */
+  size_t failed = count; /* the failure that is told is the same whatever the threads do */
 #pragma omp parallel for schedule(dynamic) num_threads(thread_count(threads))
   for (size_t i = 0; i < count; i++) {
     l2o_diag inner = {""};
-    l2o_status mine = l2o_family_sample(family, &p->at[i], seed, purpose, i, &inner);
+    l2o_status mine = l2o_family_sample(family, &p->at[i], seed, purpose, first + i, &inner);
     if (mine) {
 #pragma omp critical(engine_problems_new)
-      if (i < first) {
-        first = i;
+      if (i < failed) {
+        failed = i;
         status = mine;
         fail(diag, mine, "%s", inner.text[0] ? inner.text : l2o_strerror(mine));
       }
@@ -167,6 +178,8 @@ static l2o_status check(const engine_problems *problems, const engine_task *task
   l2o_run *run = NULL;
   if (!solver)
     return L2O_ERR_ARG;
+  if (problems->first || !problems->count)
+    return L2O_OK;
   l2o_status status = l2o_run_new(&run, solver, task->model, &problems->at[0], &settings, diag);
   l2o_run_free(run);
   return status;
@@ -175,11 +188,7 @@ static l2o_status check(const engine_problems *problems, const engine_task *task
 /* Every trace stretched to the same length: a run that ended early stays where it ended. */
 static bool keep_records(engine_runs *out, l2o_trace *const *traces, const l2o_result *results, size_t n) {
   const size_t count = out->count, length = out->length;
-  out->records = calloc(count * length, sizeof *out->records);
-  out->stops = calloc(count, sizeof *out->stops);
-  out->failed = calloc(count, sizeof *out->failed);
-  out->iterates = n ? calloc(count * length * n, sizeof *out->iterates) : NULL;
-  if (!out->records || !out->stops || !out->failed || (n && !out->iterates))
+  if (!engine_runs_new(out, count, length, n))
     return false;
   for (size_t i = 0; i < count; i++) {
     size_t have;
@@ -208,9 +217,9 @@ static l2o_status solve(engine_runs *out, const engine_problems *problems, const
   for (size_t i = 0; i < count; i++)
     reals += problems->at[i].n;
   l2o_settings settings = settings_of(task);
-  l2o_real *x = calloc(reals, sizeof *x);
-  l2o_result *results = calloc(count, sizeof *results);
-  l2o_trace **traces = calloc(count, sizeof *traces);
+  l2o_real *x = calloc(reals + 1, sizeof *x);
+  l2o_result *results = calloc(count + 1, sizeof *results);
+  l2o_trace **traces = calloc(count + 1, sizeof *traces);
   l2o_status status = x && results && traces ? L2O_OK : L2O_ERR_NOMEM;
   for (size_t i = 0; i < count && !status; i++) {
     status = l2o_trace_new(&traces[i], out->length, n);
@@ -219,6 +228,7 @@ static l2o_status solve(engine_runs *out, const engine_problems *problems, const
     offset += problems->at[i].n;
   }
   settings.traces = traces;
+  settings.first = problems->first;
   settings.callback = task->go_on ? go_on : NULL;
   settings.context = (void *)task; /* go_on() only reads it */
   if (!status) {

@@ -5,7 +5,7 @@
 #define L2O_CLI_ENGINE_H
 #include <l2o/l2o.h>
 
-/* The sampled instances of an evaluation. */
+/* The sampled instances of an evaluation, or a rank's share of them. */
 typedef struct engine_problems engine_problems;
 
 /* What a rule is, without the functions whose arguments depend on the precision. */
@@ -44,15 +44,16 @@ struct engine {
   l2o_status (*family_open)(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
   l2o_status (*family_new_data)(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
   void (*family_free)(l2o_family *family);
-  l2o_status (*problems_new)(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t count,
-                             int threads, l2o_diag *diag);
+  /* Instances first .. first+count-1; count may be 0. */
+  l2o_status (*problems_new)(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t first,
+                             size_t count, int threads, l2o_diag *diag);
   void (*problems_free)(engine_problems *problems);
-  size_t (*unknowns)(const engine_problems *problems); /* 0: they differ */
+  size_t (*unknowns)(const engine_problems *problems); /* 0: they differ, or there are none */
   /* minima[i]: the known minimum of instance i, not-a-number where there is none. */
   void (*minima)(double *minima, const engine_problems *problems, int threads);
 
   bool (*rule_find)(engine_rule *out, const char *name, l2o_diag *diag);
-  /* Would the rule run on the first instance? */
+  /* Would the rule run on instance 0? Who does not hold it says yes. */
   l2o_status (*check)(const engine_problems *problems, const engine_task *task, l2o_diag *diag);
   l2o_status (*solve)(engine_runs *out, const engine_problems *problems, const engine_task *task, l2o_diag *diag);
 
@@ -80,6 +81,8 @@ struct engine {
 
 extern const struct engine engine_double, engine_single;
 
+/* False: out of memory; engine_runs_free() frees what there is. n = 0: without iterates. */
+bool engine_runs_new(engine_runs *runs, size_t count, size_t length, size_t n);
 void engine_runs_free(engine_runs *runs);
 /* To be called once: what the dependencies have as state of the whole program. */
 void engine_start(void);

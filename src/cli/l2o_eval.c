@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* l2o-eval: config -> family -> instances -> every solver on the very same instances -> table, CSV, JSON, figure. */
+/* l2o-eval: config -> family -> instances -> every solver on the very same instances -> table, CSV, JSON, figure.
+ * Under mpirun every rank solves its share of the instances; rank 0 puts them together, writes and speaks. */
 #include "args.h"
 #include "engine.h"
 #include "gsl_solvers.h"
@@ -7,6 +8,7 @@
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
+#include "ranks.h"
 #include "report.h"
 #include <math.h>
 #include <stdarg.h>
@@ -31,7 +33,9 @@ typedef struct evaluation {
   engine_problems *problems;
   uint64_t seed;
   l2o_purpose purpose;
-  size_t instances;
+  size_t instances;    /* of all ranks */
+  size_t first, share; /* this one's: first .. first+share-1 */
+  size_t unknowns;     /* 0: they differ */
   int threads;
   bool quiet;
   contender *contenders;
@@ -44,7 +48,8 @@ typedef struct evaluation {
 } evaluation;
 
 static int complain(const char *text, int exit_code) {
-  fprintf(stderr, "l2o-eval: %s\n", text);
+  if (ranks_first())
+    fprintf(stderr, "l2o-eval: %s\n", text);
   return exit_code;
 }
 
@@ -104,22 +109,25 @@ static l2o_status choose_instances(evaluation *e, l2o_diag *diag) {
 static l2o_status find_minima(evaluation *e, l2o_diag *diag) {
   l2o_family *family = NULL;
   engine_problems *problems = e->problems;
-  l2o_status status = L2O_OK;
+  double *mine = calloc(e->share + 1, sizeof *mine);
   e->minima = calloc(e->instances, sizeof *e->minima);
-  if (!e->minima)
-    return L2O_ERR_NOMEM;
-  if (e->engine != &engine_double) {
+  l2o_status status = mine && e->minima ? L2O_OK : L2O_ERR_NOMEM;
+  if (!status && e->engine != &engine_double) {
     status = instances_open(&family, &engine_double, e->c, true, diag);
     if (!status)
-      status = engine_double.problems_new(&problems, family, e->seed, e->purpose, e->instances, e->threads, diag);
+      status = engine_double.problems_new(&problems, family, e->seed, e->purpose, e->first, e->share, e->threads, diag);
   }
   if (!status)
-    engine_double.minima(e->minima, problems, e->threads);
+    engine_double.minima(mine, problems, e->threads);
   if (e->engine != &engine_double) {
     if (!status)
       engine_double.problems_free(problems);
     engine_double.family_free(family);
   }
+  status = ranks_agree(status, diag);
+  if (!status)
+    ranks_gather(e->minima, mine, e->instances, sizeof *mine);
+  free(mine);
   e->report.minima = e->minima;
   for (size_t i = 0; i < e->instances && !status; i++)
     if (isnan(e->minima[i]))
@@ -215,7 +223,7 @@ static engine_task task_of(evaluation *e, const contender *s) {
 }
 
 static l2o_status dump(const evaluation *e, l2o_tensor_writer *w, const engine_runs *runs, const char *label, l2o_diag *diag) {
-  const size_t shape[] = {runs->length, runs->count, e->report.unknowns};
+  const size_t shape[] = {runs->length, runs->count, e->unknowns};
   char name[200];
   double *objective = calloc(runs->length * runs->count, sizeof *objective);
   if (!objective)
@@ -232,24 +240,57 @@ static l2o_status dump(const evaluation *e, l2o_tensor_writer *w, const engine_r
   return status;
 }
 
+/* Puts the runs of all ranks together, on rank 0: *all, which is `mine` where there are no other ranks. */
+static l2o_status collect(const evaluation *e, engine_runs *all, engine_runs *mine, l2o_diag *diag) {
+  const size_t length = mine->length, n = e->args->dump_iterates ? e->unknowns : 0, total = e->instances;
+  bool room = true;
+  if (ranks_count() == 1) {
+    *all = *mine;
+    *mine = (engine_runs){0};
+    return L2O_OK;
+  }
+  ranks_hear(mine->failure.text, sizeof mine->failure.text);
+  if (ranks_first())
+    room = engine_runs_new(all, total, length, n);
+  l2o_status status = room ? L2O_OK : fail(diag, L2O_ERR_NOMEM, "out of memory for the runs of all ranks");
+  if ((status = ranks_agree(status, diag)))
+    return status;
+  all->failure = mine->failure;
+  ranks_gather(all->records, mine->records, total, length * sizeof *mine->records);
+  ranks_gather(all->stops, mine->stops, total, sizeof *mine->stops);
+  ranks_gather(all->failed, mine->failed, total, sizeof *mine->failed);
+  for (size_t k = 0; n && k < length; k++)
+    ranks_gather(ranks_first() ? all->iterates + k * total * n : NULL, e->share ? mine->iterates + k * e->share * n : NULL, total,
+                 n * sizeof *mine->iterates);
+  return L2O_OK;
+}
+
+/* What rank 0 makes of the runs. */
+static l2o_status keep(evaluation *e, const contender *s, const engine_runs *runs, FILE *csv, l2o_tensor_writer *iterates,
+                       l2o_diag *diag) {
+  if (runs->failure.text[0])
+    fprintf(stderr, "l2o-eval: %s: %s\n", s->spec.label, runs->failure.text);
+  if (e->report.interrupted) /* a solver that was cut short compares with nothing */
+    return L2O_OK;
+  l2o_status status = report_add(&e->report, runs, s->spec.label, s->spec.name, s->model_path, csv,
+                                 (enum report_trace)config_choice(e->c, "output.trace"), diag);
+  return !status && iterates ? dump(e, iterates, runs, s->spec.label, diag) : status;
+}
+
 static l2o_status run_contender(evaluation *e, const contender *s, FILE *csv, l2o_tensor_writer *iterates, l2o_diag *diag) {
   const engine_task task = task_of(e, s);
-  engine_runs runs;
-  progress_begin(&e->progress, s->spec.label, 0, task.iterations * e->instances, 2, e->quiet);
+  engine_runs mine = {0}, all = {0};
+  progress_begin(&e->progress, s->spec.label, 0, task.iterations * e->share, 2, e->quiet);
   atomic_store(&e->iterations_done, 0);
-  l2o_status status = e->engine->solve(&runs, e->problems, &task, diag);
+  l2o_status status = ranks_agree(e->engine->solve(&mine, e->problems, &task, diag), diag);
   progress_end(&e->progress);
-  if (status)
-    return status;
-  if (runs.failure.text[0])
-    fprintf(stderr, "l2o-eval: %s: %s\n", s->spec.label, runs.failure.text);
-  if (!interrupt_requested()) { /* a solver that was cut short compares with nothing */
-    status = report_add(&e->report, &runs, s->spec.label, s->spec.name, s->model_path, csv,
-                        (enum report_trace)config_choice(e->c, "output.trace"), diag);
-    if (!status && iterates)
-      status = dump(e, iterates, &runs, s->spec.label, diag);
-  }
-  engine_runs_free(&runs);
+  e->report.interrupted = ranks_any(interrupt_requested());
+  if (!status)
+    status = collect(e, &all, &mine, diag);
+  if (!status)
+    status = ranks_agree(ranks_first() ? keep(e, s, &all, csv, iterates, diag) : L2O_OK, diag);
+  engine_runs_free(&mine);
+  engine_runs_free(&all);
   return status;
 }
 
@@ -290,49 +331,75 @@ static l2o_status show(evaluation *e, l2o_diag *diag) {
   return status;
 }
 
-static l2o_status compete(evaluation *e, l2o_diag *diag) {
-  l2o_atomic_file csv = {0};
-  char *csv_path = NULL;
-  l2o_tensor_writer *iterates = NULL;
+/* What is written while the solvers run, by rank 0. */
+typedef struct outputs {
+  l2o_atomic_file csv;
+  char *csv_path;
+  l2o_tensor_writer *iterates;
+} outputs;
+
+static l2o_status open_outputs(const evaluation *e, outputs *out, l2o_diag *diag) {
   l2o_status status = L2O_OK;
   if (e->dir && !config_is(e->c, "output.trace", "none")) {
-    status = output_begin(&csv, &csv_path, e->dir, "trace.csv", diag);
+    status = output_begin(&out->csv, &out->csv_path, e->dir, "trace.csv", diag);
     if (!status)
-      report_trace_header(csv.stream);
+      report_trace_header(out->csv.stream);
   }
-  if (!status && e->args->dump_iterates)
-    status = l2o_tensor_writer_new(&iterates);
-  for (size_t i = 0; i < e->count && !status && !interrupt_requested(); i++)
-    status = run_contender(e, &e->contenders[i], csv.stream, iterates, diag);
-  e->report.interrupted = interrupt_requested();
+  return !status && e->args->dump_iterates ? l2o_tensor_writer_new(&out->iterates) : status;
+}
+
+static l2o_status finish(evaluation *e, outputs *out, l2o_status status, l2o_diag *diag) {
   if (status || e->report.count == 0)
-    l2o_file_abandon(&csv);
-  else if (csv.stream)
-    status = l2o_file_commit(&csv, diag);
-  if (!status && iterates && e->report.count)
-    status = l2o_tensor_writer_save(iterates, e->args->dump_iterates, diag);
-  l2o_tensor_writer_free(iterates);
-  free(csv_path);
+    l2o_file_abandon(&out->csv);
+  else if (out->csv.stream)
+    status = l2o_file_commit(&out->csv, diag);
+  if (!status && out->iterates && e->report.count)
+    status = l2o_tensor_writer_save(out->iterates, e->args->dump_iterates, diag);
+  l2o_tensor_writer_free(out->iterates);
+  free(out->csv_path);
   return !status && e->report.count ? show(e, diag) : status;
 }
 
-/* Everything that can be found wrong before the first solver runs. */
-static l2o_status prepare(evaluation *e, l2o_diag *diag) {
+static l2o_status compete(evaluation *e, l2o_diag *diag) {
+  outputs out = {.csv_path = NULL};
+  l2o_status status = ranks_agree(ranks_first() ? open_outputs(e, &out, diag) : L2O_OK, diag);
+  for (size_t i = 0; i < e->count && !status && !e->report.interrupted; i++)
+    status = run_contender(e, &e->contenders[i], out.csv.stream, out.iterates, diag);
+  return ranks_agree(ranks_first() ? finish(e, &out, status, diag) : status, diag);
+}
+
+static l2o_status prepare_share(evaluation *e, l2o_diag *diag) {
   const config *c = e->c;
   l2o_status status = instances_open(&e->family, e->engine, c, true, diag);
   if (!status)
     status = choose_instances(e, diag);
   if (!status)
     status = add_contenders(e, diag);
+  e->share = ranks_share(e->instances, &e->first);
   if (!status)
-    status = e->engine->problems_new(&e->problems, e->family, e->seed, e->purpose, e->instances, e->threads, diag);
+    status = e->engine->problems_new(&e->problems, e->family, e->seed, e->purpose, e->first, e->share, e->threads, diag);
   for (size_t i = 0; i < e->count && !status; i++) {
     const engine_task task = task_of(e, &e->contenders[i]);
     status = e->engine->check(e->problems, &task, diag);
   }
-  if (!status && e->args->dump_iterates && !e->engine->unknowns(e->problems))
-    status = fail(diag, L2O_ERR_ARG, "--dump-iterates needs instances of one size");
+  return status;
+}
+
+/* Everything that can be found wrong before the first solver runs. */
+static l2o_status prepare(evaluation *e, l2o_diag *diag) {
+  l2o_status status = ranks_agree(prepare_share(e, diag), diag);
+  if (!status) {
+    e->unknowns = ranks_common(e->engine->unknowns(e->problems), e->share > 0);
+    if (e->args->dump_iterates && !e->unknowns)
+      status = fail(diag, L2O_ERR_ARG, "--dump-iterates needs instances of one size");
+  }
   return status ? status : find_minima(e, diag);
+}
+
+/* Is there room for the results? */
+static l2o_status open_folder(const evaluation *e, l2o_diag *diag) {
+  l2o_status status = e->dir ? output_open(e->dir, e->c, diag) : L2O_OK;
+  return !status && e->args->dump_iterates ? output_probe(e->args->dump_iterates, diag) : status;
 }
 
 static int run(evaluation *e) {
@@ -341,10 +408,10 @@ static int run(evaluation *e) {
   const size_t tolerances = config_list(c, "eval.tolerances");
   e->engine = config_is(c, "eval.precision", "single") ? &engine_single : &engine_double;
   e->dir = config_text(c, "output.dir");
-  e->quiet = config_flag(c, "output.quiet");
+  e->quiet = config_flag(c, "output.quiet") || !ranks_first();
   e->threads = (int)config_integer(c, "eval.threads");
   e->tolerances = calloc(tolerances + 1, sizeof *e->tolerances);
-  if (!e->tolerances)
+  if (ranks_any(!e->tolerances))
     return complain("out of memory", EXIT_FAILED);
   for (size_t i = 0; i < tolerances; i++)
     e->tolerances[i] = config_list_real(c, "eval.tolerances", i);
@@ -353,15 +420,13 @@ static int run(evaluation *e) {
   l2o_status status = prepare(e, &diag);
   if (status)
     return setup_failed(status, &diag);
-  if (e->dir && output_open(e->dir, c, &diag))
-    return complain(diag.text, EXIT_FAILED);
-  if (e->args->dump_iterates && output_probe(e->args->dump_iterates, &diag))
+  if (ranks_agree(ranks_first() ? open_folder(e, &diag) : L2O_OK, &diag))
     return complain(diag.text, EXIT_FAILED);
   e->report.config = e->args->config;
   e->report.family = config_family_name(c, true);
   e->report.note = e->family->note;
   e->report.precision = e->engine->precision;
-  e->report.unknowns = e->engine->unknowns(e->problems);
+  e->report.unknowns = e->unknowns;
   e->report.instances = e->instances;
   e->report.iterations = config_integer(c, "eval.iterations");
   e->report.points = config_integer(c, "output.points");
@@ -403,17 +468,19 @@ static void evaluation_free(evaluation *e) {
 
 int main(int argc, char **argv) {
   cli_args args;
+  config *c;
   int exit_code = EXIT_DONE;
+  if (!ranks_start(command_name(COMMAND_EVAL)))
+    return EXIT_WRONG_USE;
   engine_start();
-  if (args_parse(&args, COMMAND_EVAL, argc, argv, gsl_solvers, stdout, stderr, &exit_code)) {
-    evaluation e = {.args = &args, .c = args_load(&args, stderr), .drawing = ATOMIC_FLAG_INIT};
-    exit_code = e.c ? run(&e) : EXIT_WRONG_USE;
-    if (e.c)
-      evaluation_free(&e);
-    config_free((config *)e.c);
+  if (ranks_load(&args, &c, COMMAND_EVAL, argc, argv, gsl_solvers, &exit_code)) {
+    evaluation e = {.args = &args, .c = c, .drawing = ATOMIC_FLAG_INIT};
+    exit_code = run(&e);
+    evaluation_free(&e);
+    config_free(c);
   }
   args_free(&args);
   if (fflush(stdout) != 0 || ferror(stdout))
-    return complain("cannot write to the standard output", EXIT_FAILED);
-  return exit_code;
+    exit_code = complain("cannot write to the standard output", EXIT_FAILED);
+  return ranks_end(exit_code);
 }

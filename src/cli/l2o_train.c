@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* l2o-train: config -> family, model -> trainer, step by step; weights, checkpoint and log in the output folder. */
+/* l2o-train: config -> family, model -> trainer, step by step; weights, checkpoint and log in the output folder. Under mpirun every
+ * rank goes the same way with its share of the instances; rank 0 alone writes and speaks. */
 #include "args.h"
 #include "engine.h"
 #include "gsl_solvers.h"
@@ -7,6 +8,7 @@
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
+#include "ranks.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +29,15 @@ typedef struct training {
   double seconds_before, began; /* seconds of earlier runs; when this one began */
   double first_loss, last_loss;
   size_t rejected;
+  l2o_status log_status; /* why train.csv could not be written */
+  l2o_diag log_diag;
   double best; /* validation */
   size_t best_step;
 } training;
 
 static int complain(const char *text, int exit_code) {
-  fprintf(stderr, "l2o-train: %s\n", text);
+  if (ranks_first())
+    fprintf(stderr, "l2o-train: %s\n", text);
   return exit_code;
 }
 
@@ -67,6 +72,9 @@ static l2o_train_settings settings_of(const config *c) {
   s.validation_instances = config_integer(c, "train.validation.instances");
   s.max_rejected = config_integer(c, "train.max_rejected");
   s.threads = (int)config_integer(c, "train.threads");
+  s.ranks = ranks_count();
+  s.rank = ranks_rank();
+  s.sum = ranks_sum;
   return s;
 }
 
@@ -78,6 +86,7 @@ static l2o_status build(training *t, l2o_diag *diag) {
   if (!status)
     status = init ? t->engine->model_load(&t->model, init, config_model_spec(c), diag)
                   : t->engine->model_new(&t->model, config_model_spec(c), config_integer(c, "model.seed"), diag);
+  status = ranks_agree(status, diag);
   if (!status) {
     const l2o_train_settings settings = settings_of(c);
     status = t->engine->trainer_new(&t->trainer, t->model, config_text(c, "train.solver"), t->family, &settings, diag);
@@ -112,11 +121,13 @@ static int dump_gradient(training *t) {
   for (size_t i = 0; i < t->engine->tensor_count(t->model); i++)
     count += t->engine->tensor_at(t->model, i).count;
   double *gradient = calloc(count + 1, sizeof *gradient);
-  l2o_status status = gradient ? output_probe(path, &diag) : L2O_ERR_NOMEM;
+  l2o_status status = !gradient ? L2O_ERR_NOMEM : ranks_first() ? output_probe(path, &diag) : L2O_OK;
+  status = ranks_agree(status, &diag);
   if (!status)
     status = t->engine->trainer_gradient(t->trainer, &loss, gradient, &diag);
-  if (!status)
+  if (!status && ranks_first())
     status = write_gradient(t, loss, gradient, path, &diag);
+  status = ranks_agree(status, &diag);
   free(gradient);
   if (status)
     return complain(diag.text[0] ? diag.text : l2o_strerror(status), EXIT_FAILED);
@@ -128,7 +139,7 @@ static int dump_gradient(training *t) {
 /* ---- --resume ---- */
 
 /* Is the checkpoint one of this experiment? A sentence with the first difference if not. */
-static l2o_status resume(training *t, l2o_diag *diag) {
+static l2o_status check_checkpoint(const training *t, l2o_diag *diag) {
   l2o_tensor_file *file;
   message difference;
   l2o_status status = l2o_tensor_file_open(&file, t->checkpoint_path, diag);
@@ -141,6 +152,11 @@ static l2o_status resume(training *t, l2o_diag *diag) {
     status = L2O_ERR_ARG;
   }
   l2o_tensor_file_free(file);
+  return status;
+}
+
+static l2o_status resume(training *t, l2o_diag *diag) {
+  l2o_status status = ranks_agree(check_checkpoint(t, diag), diag);
   return status ? status : t->engine->trainer_resume(t->trainer, t->checkpoint_path, config_identity(t->c), diag);
 }
 
@@ -188,28 +204,47 @@ static l2o_status validate(training *t, l2o_diag *diag) {
     t->best_step = t->done;
   }
   progress_line(&t->progress, "step %zu: validation %.6g%s", t->done, objective, best ? ", best so far" : "");
-  fprintf(t->validation_log.stream, "%zu,%.17g,%d\n", t->done, objective, best);
-  return output_log_flush(&t->validation_log, diag);
+  if (ranks_first()) {
+    fprintf(t->validation_log.stream, "%zu,%.17g,%d\n", t->done, objective, best);
+    status = output_log_flush(&t->validation_log, diag);
+  }
+  return ranks_agree(status, diag);
 }
 
-/* Opens the logs and the first checkpoint, which also tells whether there is room for it before hours are spent. */
-static l2o_status begin(training *t, l2o_diag *diag) {
+static l2o_status open_logs(training *t, l2o_diag *diag) {
   const size_t *keep = t->args->resume ? &t->done : NULL;
   l2o_status status =
       output_log_open(&t->log, t->dir, "train.csv", "step,loss,learning_rate,grad_norm,seconds", keep, keep_step, t, diag);
   if (!status && t->validating)
     status = output_log_open(&t->validation_log, t->dir, "validation.csv", "step,objective,best", keep, keep_validation, t, diag);
+  return status;
+}
+
+/* Opens the logs and the first checkpoint, which also tells whether there is room for it before hours are spent. */
+static l2o_status begin(training *t, l2o_diag *diag) {
+  l2o_status status = ranks_agree(ranks_first() ? open_logs(t, diag) : L2O_OK, diag);
   progress_begin(&t->progress, "step", t->done, t->steps, 0, t->quiet);
   t->began = progress_clock();
   if (!status && t->validating && !t->args->resume)
     status = validate(t, diag); /* the starting weights: training has to beat them */
   if (!status)
     status = save_checkpoint(t, diag);
-  if (status && !t->args->resume) {
+  if (status && !t->args->resume && ranks_first()) {
     output_log_discard(&t->log);
     output_log_discard(&t->validation_log);
   }
   return status;
+}
+
+/* The row of a step in train.csv. Where it cannot be written, all ranks are asked to stop, and steps() tells them why. */
+static void log_step(training *t, const l2o_train_record *record) {
+  if (!ranks_first() || t->log_status)
+    return;
+  fprintf(t->log.stream, "%zu,%.17g,%.17g,%.17g,%.6f\n", record->step, record->loss, record->learning_rate, record->gradient_norm,
+          t->seconds_before + progress_clock() - t->began);
+  t->log_status = output_log_flush(&t->log, &t->log_diag);
+  if (t->log_status)
+    ranks_stop();
 }
 
 static l2o_status one_step(training *t, l2o_diag *diag) {
@@ -226,29 +261,31 @@ static l2o_status one_step(training *t, l2o_diag *diag) {
     if (isnan(t->first_loss))
       t->first_loss = record.loss;
   }
-  fprintf(t->log.stream, "%zu,%.17g,%.17g,%.17g,%.6f\n", record.step, record.loss, record.learning_rate, record.gradient_norm,
-          t->seconds_before + progress_clock() - t->began);
-  status = output_log_flush(&t->log, diag);
+  log_step(t, &record);
   if (progress_due(&t->progress, t->done)) {
     char detail[80];
     snprintf(detail, sizeof detail, "loss %.5g", record.loss);
     progress_update(&t->progress, t->done, detail);
   }
-  return status;
+  return L2O_OK;
 }
 
 static l2o_status steps(training *t, l2o_diag *diag) {
   const config *c = t->c;
   const size_t every = config_integer(c, "train.checkpoint_every"), validate_every = config_integer(c, "train.validation.every");
   l2o_status status = L2O_OK;
-  while (!status && t->done < t->steps && !interrupt_requested()) {
+  while (!status && t->done < t->steps && !ranks_stopping()) {
     status = one_step(t, diag);
     if (!status && t->validating && t->done % validate_every == 0)
       status = validate(t, diag);
     if (!status && every && t->done % every == 0 && t->done < t->steps)
       status = save_checkpoint(t, diag);
   }
-  return status;
+  if (!status && t->log_status) {
+    *diag = t->log_diag;
+    status = t->log_status;
+  }
+  return ranks_agree(status, diag);
 }
 
 /* Checkpoint, logs, and the model with its best weights. A validation that only the end of the run asks for comes behind the
@@ -256,16 +293,19 @@ static l2o_status steps(training *t, l2o_diag *diag) {
 static l2o_status save_all(training *t, bool ended, l2o_diag *diag) {
   l2o_status status = save_checkpoint(t, diag);
   if (!status)
-    status = output_log_finish(&t->log, diag);
+    status = ranks_agree(ranks_first() ? output_log_finish(&t->log, diag) : L2O_OK, diag);
   if (!status && t->validating && ended && t->done % config_integer(t->c, "train.validation.every") != 0)
     status = validate(t, diag);
   if (!status && t->validating) {
-    status = output_log_finish(&t->validation_log, diag);
+    if (ranks_first())
+      status = output_log_finish(&t->validation_log, diag);
     /* L2O_ERR_NOTSUP: no validation was finite, and the model keeps the last weights */
     l2o_status used = t->engine->trainer_use_best(t->trainer);
     status = status ? status : used == L2O_ERR_NOTSUP ? L2O_OK : used;
   }
-  return status ? status : t->engine->model_save(t->model, t->model_path, diag);
+  if (!status && ranks_first())
+    status = t->engine->model_save(t->model, t->model_path, diag);
+  return ranks_agree(status, diag);
 }
 
 static void tell(const training *t, bool interrupted) {
@@ -295,7 +335,7 @@ static int train(training *t) {
   const bool interrupted = !status && t->done < t->steps;
   if (!status)
     status = save_all(t, !interrupted, &diag);
-  else if (status == L2O_ERR_NUMERIC && save_all(t, false, &other) == L2O_OK)
+  else if (status == L2O_ERR_NUMERIC && save_all(t, false, &other) == L2O_OK && ranks_first())
     fprintf(stderr, "l2o-train: the last good weights are in %s\n", t->model_path);
   if (status)
     return complain(diag.text[0] ? diag.text : l2o_strerror(status), EXIT_FAILED);
@@ -309,7 +349,7 @@ static int run(training *t) {
   t->engine = config_is(c, "train.precision", "double") ? &engine_double : &engine_single;
   t->dir = config_text(c, "output.dir");
   t->steps = config_integer(c, "train.steps");
-  t->quiet = config_flag(c, "output.quiet");
+  t->quiet = config_flag(c, "output.quiet") || !ranks_first();
   t->validating = config_integer(c, "train.validation.instances") > 0;
   if (!config_model_spec(c))
     return complain("nothing to train: the config has no section model", EXIT_WRONG_USE);
@@ -324,14 +364,14 @@ static int run(training *t) {
     return dump_gradient(t);
   t->checkpoint_path = output_path(t->dir, "checkpoint.safetensors");
   t->model_path = output_path(t->dir, "model.safetensors");
-  if (!t->checkpoint_path || !t->model_path)
+  if (ranks_any(!t->checkpoint_path || !t->model_path))
     return complain("out of memory", EXIT_FAILED);
   if (t->args->resume) {
     if ((status = resume(t, &diag)))
       return setup_failed(status, &diag);
     t->done = t->engine->trainer_steps_done(t->trainer);
   }
-  if ((status = output_open(t->dir, c, &diag)))
+  if (ranks_agree(ranks_first() ? output_open(t->dir, c, &diag) : L2O_OK, &diag))
     return complain(diag.text, EXIT_FAILED);
   interrupt_catch();
   return train(t);
@@ -339,28 +379,28 @@ static int run(training *t) {
 
 int main(int argc, char **argv) {
   cli_args args;
+  config *c;
   int exit_code = EXIT_DONE;
+  if (!ranks_start(command_name(COMMAND_TRAIN)))
+    return EXIT_WRONG_USE;
   engine_start();
-  if (args_parse(&args, COMMAND_TRAIN, argc, argv, gsl_solvers, stdout, stderr, &exit_code)) {
-    config *c = args_load(&args, stderr);
+  if (ranks_load(&args, &c, COMMAND_TRAIN, argc, argv, gsl_solvers, &exit_code)) {
     training t = {.args = &args, .c = c, .first_loss = nan(""), .last_loss = nan(""), .best = HUGE_VAL};
-    exit_code = c ? run(&t) : EXIT_WRONG_USE;
-    if (c) {
-      output_log_close(&t.log);
-      output_log_close(&t.validation_log);
-      if (t.trainer)
-        t.engine->trainer_free(t.trainer);
-      if (t.model)
-        t.engine->model_free(t.model);
-      if (t.family)
-        t.engine->family_free(t.family);
-      free(t.checkpoint_path);
-      free(t.model_path);
-    }
+    exit_code = run(&t);
+    output_log_close(&t.log);
+    output_log_close(&t.validation_log);
+    if (t.trainer)
+      t.engine->trainer_free(t.trainer);
+    if (t.model)
+      t.engine->model_free(t.model);
+    if (t.family)
+      t.engine->family_free(t.family);
+    free(t.checkpoint_path);
+    free(t.model_path);
     config_free(c);
   }
   args_free(&args);
   if (fflush(stdout) != 0 || ferror(stdout))
-    return complain("cannot write to the standard output", EXIT_FAILED);
-  return exit_code;
+    exit_code = complain("cannot write to the standard output", EXIT_FAILED);
+  return ranks_end(exit_code);
 }

@@ -16,24 +16,44 @@ static const char *const PRECISION = sizeof(l2o_real) == sizeof(float) ? "single
 /* The counters of l2o_progress, by name. */
 #define COUNTERS(X) X(step) X(updates) X(round) X(position) X(rejected) X(rejected_run)
 
-static l2o_status add_reals(l2o_tensor_writer *w, const char *name, const l2o_real *values, size_t rows, size_t columns) {
-  const size_t shape[2] = {rows, columns};
-  double *copy = malloc((rows * columns + 1) * sizeof *copy);
-  if (!copy)
-    return L2O_ERR_NOMEM;
-  for (size_t i = 0; i < rows * columns; i++)
-    copy[i] = (double)values[i];
-  l2o_status status = l2o_tensor_writer_add(w, name, L2O_F64, copy, shape, 2);
-  free(copy);
+/* The rows of all instances, each rank's own being added to minus zeros, piece by piece in the memory of the sums; into `out`,
+ * (batch, columns), unless that is NULL. Rounds nothing. */
+static l2o_status collect(const l2o_trainer *t, double *out, const l2o_real *own, size_t columns, l2o_diag *diag) {
+  const size_t total = t->settings.batch * columns, first = t->share.first * columns, count = t->share.count * columns,
+               piece = (size_t)(t->losses - t->sum) + 1;
+  for (size_t begin = 0; begin < total; begin += piece) {
+    const size_t length = total - begin < piece ? total - begin : piece;
+    for (size_t i = 0; i < length; i++) {
+      const size_t at = begin + i;
+      t->sum[i] = at >= first && at - first < count ? (double)own[at - first] : -0.0;
+    }
+    l2o_status status = l2o_ranks_sum(&t->settings, t->sum, length, diag);
+    if (status)
+      return status;
+    if (out)
+      memcpy(out + begin, t->sum, length * sizeof *out);
+  }
+  return L2O_OK;
+}
+
+/* w: NULL unless this rank writes. */
+static l2o_status add_rows(const l2o_trainer *t, l2o_tensor_writer *w, const char *name, const l2o_real *own, size_t columns,
+                           l2o_diag *diag) {
+  const size_t shape[2] = {t->settings.batch, columns};
+  double *all = w ? malloc((shape[0] * columns + 1) * sizeof *all) : NULL;
+  l2o_status status = collect(t, all, own, columns, diag);
+  if (!status && w)
+    status = all ? l2o_tensor_writer_add(w, name, L2O_F64, all, shape, 2) : L2O_ERR_NOMEM;
+  free(all);
   return status;
 }
 
-l2o_status l2o_trainer_save(const l2o_trainer *t, const char *path, const char *config_id, l2o_diag *diag) {
+/* Everything but the rows of the instances. */
+static l2o_status add_common(l2o_tensor_writer *w, const l2o_trainer *t, const char *config_id) {
   const l2o_progress *p = &t->progress;
   char seed[32];
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)t->settings.seed);
-  l2o_tensor_writer *w;
-  l2o_status status = l2o_tensor_writer_new(&w);
+  l2o_status status = L2O_OK;
   const char *const metadata[][2] = {{"l2o.checkpoint", FORMAT},
                                      {"l2o.model", l2o_model_spec(t->model)},
                                      {"l2o.precision", PRECISION},
@@ -55,19 +75,25 @@ l2o_status l2o_trainer_save(const l2o_trainer *t, const char *path, const char *
   } arrays[] = {{"weights", t->weights}, {"moment1", t->moment1}, {"moment2", t->moment2}, {"best.weights", t->best}};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays && !status; i++)
     status = l2o_tensor_writer_add(w, arrays[i].name, L2O_F64, arrays[i].values, &t->parameters, 1);
-  if (!status)
-    status = l2o_tensor_writer_add(w, "best.objective", L2O_F64, &p->best, NULL, 0);
-  if (!status && p->position) { /* in the middle of a horizon */
-    status = add_reals(w, "x", t->x, t->settings.batch, t->n);
-    if (!status)
-      status = add_reals(w, "state", t->state, t->settings.batch, t->state_len);
+  return status ? status : l2o_tensor_writer_add(w, "best.objective", L2O_F64, &p->best, NULL, 0);
+}
+
+l2o_status l2o_trainer_save(const l2o_trainer *t, const char *path, const char *config_id, l2o_diag *diag) {
+  const bool writes = t->settings.rank == 0;
+  l2o_tensor_writer *w = NULL;
+  l2o_status status = writes ? l2o_tensor_writer_new(&w) : L2O_OK;
+  if (!status && writes)
+    status = add_common(w, t, config_id);
+  if (t->progress.position) { /* in the middle of a horizon; whatever happened, the other ranks are waiting */
+    const l2o_status x = add_rows(t, w, "x", t->x, t->n, diag), state = add_rows(t, w, "state", t->state, t->state_len, diag);
+    status = status ? status : x ? x : state;
   }
-  if (status)
+  if (status && writes)
     l2o_fail(diag, status, "%s: checkpoint not written: %s", path, l2o_strerror(status));
-  else
+  else if (writes)
     status = l2o_tensor_writer_save(w, path, diag);
   l2o_tensor_writer_free(w);
-  return status;
+  return l2o_ranks_agree(&t->settings, status, diag);
 }
 
 /* Reads `count` finite doubles ("best.objective" may be infinite). */
@@ -92,15 +118,15 @@ static l2o_status check_metadata(const l2o_tensor_file *file, const char *key, c
   return strcmp(text, expected) == 0 ? L2O_OK : l2o_fail(diag, L2O_ERR_ARG, "%s: the checkpoint belongs to another %s", path, what);
 }
 
-l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *config_id, l2o_diag *diag) {
+/* What a checkpoint says: in `block` weights, moments, best weights, and the iterates and states of all instances. */
+static l2o_status read_all(const l2o_trainer *t, l2o_progress *progress, double *block, const char *path, const char *config_id,
+                           l2o_diag *diag) {
   l2o_tensor_file *file;
   l2o_status status = l2o_tensor_file_open(&file, path, diag);
   if (status)
     return status;
   const size_t P = t->parameters, points = t->settings.batch * t->n, states = t->settings.batch * t->state_len;
   l2o_progress p = {0};
-  double *block = calloc(4 * P + points + states + 1, sizeof *block);
-  double *x = block ? block + 4 * P : NULL, *state = block ? x + points : NULL;
   const struct {
     const char *key, *expected, *what;
   } facts[] = {{"l2o.checkpoint", FORMAT, "format"},
@@ -110,8 +136,6 @@ l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *conf
                {"config", config_id ? config_id : "", "configuration"}};
   for (size_t i = 0; i < sizeof facts / sizeof *facts && !status; i++)
     status = check_metadata(file, facts[i].key, facts[i].expected, facts[i].what, path, diag);
-  if (!status && !block)
-    status = l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
 #define READ(name)                                                                                                                 \
   if (!status) {                                                                                                                   \
     double value;                                                                                                                  \
@@ -131,10 +155,28 @@ l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *conf
   if (!status && p.position >= t->settings.horizon)
     status = l2o_fail(diag, L2O_ERR_FORMAT, "%s: 'position' is beyond the horizon", path);
   if (!status && p.position) {
-    status = read(file, "x", x, points, path, diag);
+    status = read(file, "x", block + 4 * P, points, path, diag);
     if (!status)
-      status = read(file, "state", state, states, path, diag);
+      status = read(file, "state", block + 4 * P + points, states, path, diag);
   }
+  l2o_tensor_file_free(file);
+  *progress = p;
+  return status;
+}
+
+l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *config_id, l2o_diag *diag) {
+  const size_t P = t->parameters, n = t->n, len = t->state_len, batch = t->settings.batch;
+  l2o_progress p = {0};
+  bool same = true;
+  double *block = calloc(4 * P + batch * (n + len) + 1, sizeof *block);
+  l2o_status status =
+      block ? read_all(t, &p, block, path, config_id, diag) : l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
+  status = l2o_ranks_agree(&t->settings, status, diag);
+  if (!status)
+    status = l2o_ranks_same(&t->settings, p.step, &same, diag);
+  if (!status && !same)
+    status = l2o_fail(diag, L2O_ERR_FORMAT, "%s: the ranks read different checkpoints", path);
+  status = l2o_ranks_agree(&t->settings, status, diag);
   if (!status) { /* nothing was touched up to here */
     status = l2o_model_set_parameters(t->model, block, P);
     if (status)
@@ -145,13 +187,13 @@ l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *conf
     memcpy(t->moment1, block + P, P * sizeof *block);
     memcpy(t->moment2, block + 2 * P, P * sizeof *block);
     memcpy(t->best, block + 3 * P, P * sizeof *block);
-    for (size_t i = 0; i < points; i++)
+    const double *x = block + 4 * P + t->share.first * n, *state = block + 4 * P + batch * n + t->share.first * len;
+    for (size_t i = 0; i < t->share.count * n; i++)
       t->x[i] = (l2o_real)x[i];
-    for (size_t i = 0; i < states; i++)
+    for (size_t i = 0; i < t->share.count * len; i++)
       t->state[i] = (l2o_real)state[i];
     t->progress = p;
   }
   free(block);
-  l2o_tensor_file_free(file);
   return status;
 }

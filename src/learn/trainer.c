@@ -85,7 +85,8 @@ static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, l
 
 static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   const l2o_train_settings *s = &t->settings;
-  const size_t batch = s->batch, validation = s->validation_instances, P = t->parameters;
+  const size_t batch = t->share.count, validation = t->validation_share.count, P = t->parameters;
+  const size_t losses = s->batch > s->validation_instances ? s->batch : s->validation_instances;
   size_t check;
   if (__builtin_mul_overflow(batch, t->n, &check) || __builtin_mul_overflow(batch, t->state_len, &check) ||
       __builtin_mul_overflow(batch, t->sum_len, &check)) {
@@ -104,8 +105,8 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   L2O_TAKE(arena, t->state, batch * t->state_len);
   L2O_TAKE(arena, t->next_state, batch * t->state_len);
   L2O_TAKE(arena, t->sums, batch * t->sum_len);
-  L2O_TAKE(arena, t->sum, t->sum_len);
-  L2O_TAKE(arena, t->losses, batch > validation ? batch : validation);
+  L2O_TAKE(arena, t->sum, t->sum_len + losses + 1);
+  t->losses = t->sum + t->sum_len;
   L2O_TAKE(arena, t->statuses, batch > validation ? batch : validation);
   L2O_TAKE(arena, t->workers, (size_t)t->threads);
   return self;
@@ -121,7 +122,7 @@ static void divide(const l2o_trainer *t, size_t *groups, const l2o_problem *prob
 /* The instance with the largest scratch: all lanes get room for it. */
 static const l2o_problem *hungriest(const l2o_trainer *t) {
   const l2o_problem *best = t->problems;
-  for (size_t i = 1; i < t->settings.batch + t->settings.validation_instances; i++)
+  for (size_t i = 1; i < t->held + t->validation_share.count; i++)
     if (l2o_problem_hessian_work_len(&t->problems[i]) > l2o_problem_hessian_work_len(best))
       best = &t->problems[i];
   return best;
@@ -129,7 +130,7 @@ static const l2o_problem *hungriest(const l2o_trainer *t) {
 
 static size_t widest(const l2o_trainer *t) {
   size_t width = 1;
-  for (size_t i = 0; i < t->settings.batch + t->settings.validation_instances; i++)
+  for (size_t i = 0; i < t->held + t->validation_share.count; i++)
     width = t->groups[i] > width ? t->groups[i] : width;
   return width;
 }
@@ -163,7 +164,7 @@ static l2o_status new_workers(l2o_trainer *t) {
 /* Packed Hessians of the instances that are used in every step, where they move less memory than the problem's own products. A
  * group shares one. */
 static l2o_status new_hessians(l2o_trainer *t) {
-  const size_t batch = t->settings.batch, n = t->n;
+  const size_t batch = t->share.count, n = t->n;
   l2o_status status = L2O_OK;
   if (t->settings.fresh || t->solver->gradient_at == L2O_GRADIENT_ANYWHERE)
     return L2O_OK;
@@ -187,10 +188,10 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
   const l2o_train_settings *s = &t->settings;
   if (t->sampled_round != SIZE_MAX && (!s->fresh || t->sampled_round == t->progress.round))
     return L2O_OK;
-  uint64_t first = s->fresh ? (uint64_t)t->progress.round * s->batch : 0;
-  l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, s->batch, diag);
+  uint64_t first = t->share.first + (s->fresh ? (uint64_t)t->progress.round * s->batch : 0);
+  l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
   if (!status)
-    divide(t, t->groups, t->problems, s->batch);
+    divide(t, t->groups, t->problems, t->held);
   if (!status && t->workers)
     status = new_workers(t);
   t->sampled_round = status ? SIZE_MAX : t->progress.round;
@@ -198,9 +199,9 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
 }
 
 static void free_instances(l2o_trainer *t) {
-  for (size_t i = 0; t->problems && i < t->settings.batch + t->settings.validation_instances; i++)
+  for (size_t i = 0; t->problems && i < t->held + t->validation_share.count; i++)
     l2o_problem_free(&t->problems[i]);
-  for (size_t i = 0; t->hessians && i < t->settings.batch; i++)
+  for (size_t i = 0; t->hessians && i < t->held; i++)
     free(t->hessians[i]);
   free(t->problems);
   free(t->step_sizes);
@@ -208,97 +209,124 @@ static void free_instances(l2o_trainer *t) {
   free(t->hessians);
 }
 
-l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
-                           const l2o_train_settings *settings, l2o_diag *diag) {
-  *out = NULL;
-  l2o_trainer t = {.model = model, .solver = solver, .family = family, .sampled_round = SIZE_MAX};
-  l2o_train_settings_init(&t.settings, sizeof t.settings);
-  if (settings && settings->struct_size)
-    memcpy(&t.settings, settings, settings->struct_size < sizeof t.settings ? settings->struct_size : sizeof t.settings);
-  t.settings.struct_size = sizeof t.settings;
-  l2o_train_settings *s = &t.settings;
-  t.progress.best = HUGE_VAL;
+/* Options and what the settings ask of the family. */
+static l2o_status accept(l2o_trainer *t, l2o_diag *diag) {
+  l2o_train_settings *s = &t->settings;
+  const l2o_solver *solver = t->solver;
+  const l2o_family *family = t->family;
   l2o_status status = check_settings(s, diag);
   if (!status && !solver->step_vjp)
     status = l2o_fail(diag, L2O_ERR_NOTSUP, "%s is not a learned rule: there is nothing to train", solver->name);
   if (!status)
-    status = l2o_options_parse(solver->options, t.options, solver->name, s->options, diag);
+    status = l2o_options_parse(solver->options, t->options, solver->name, s->options, diag);
+  s->options = NULL; /* parsed; the text may go */
   int guard = status ? -1 : l2o_solver_option(solver, "guard");
-  if (guard >= 0 && t.options[guard] != 0)
+  if (guard >= 0 && t->options[guard] != 0)
     status = l2o_fail(diag, L2O_ERR_ARG, "%s: the guard is for solving; training needs guard=off", solver->name);
   if (!status && family->count) { /* a file: the last rows are for validation */
     if (s->validation_instances >= family->count)
       status = l2o_fail(diag, L2O_ERR_ARG, "family %s has %zu instances: no room for %zu validation instances beside training ones",
                         family->name, family->count, s->validation_instances);
-    t.rows = family->count - s->validation_instances;
-    if (!status && !s->fresh && s->batch > t.rows)
+    t->rows = family->count - s->validation_instances;
+    if (!status && !s->fresh && s->batch > t->rows)
       status = l2o_fail(diag, L2O_ERR_ARG, "family %s has %zu instances to train on, fewer than the batch of %zu", family->name,
-                        t.rows, s->batch);
+                        t->rows, s->batch);
   }
+  return status;
+}
+
+/* This rank's instances; everything that can be wrong with them. */
+static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
+  const l2o_train_settings *s = &t->settings;
+  l2o_status status = accept(t, diag);
   if (status)
     return status;
-  t.threads = s->threads > 0 ? s->threads : omp_get_max_threads();
-  if ((size_t)t.threads > s->batch && (size_t)t.threads > s->validation_instances)
-    t.threads = (int)(s->batch > s->validation_instances ? s->batch : s->validation_instances);
-  s->options = NULL; /* parsed; the text may go */
-
-  /* Instances first: sizes come from them. */
-  const size_t validation = s->validation_instances;
-  t.problems = calloc(s->batch + validation, sizeof *t.problems);
-  t.step_sizes = calloc(s->batch + validation, sizeof *t.step_sizes);
-  t.groups = calloc(s->batch + validation, sizeof *t.groups);
-  t.hessians = calloc(s->batch, sizeof *t.hessians);
-  l2o_trainer *self = NULL;
-  if (!t.problems || !t.step_sizes || !t.groups || !t.hessians) {
-    status = l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu instances", s->batch + validation);
-    goto fail;
-  }
-  t.validation = t.problems + s->batch;
-  t.validation_steps = t.step_sizes + s->batch;
-  t.validation_groups = t.groups + s->batch;
-  t.n = family->n;
-  if ((status = begin_round(&t, diag)))
-    goto fail;
-  t.n = t.problems[0].n;
-  for (size_t i = 1; i < s->batch; i++)
-    if (t.problems[i].n != t.n) {
-      status =
-          l2o_fail(diag, L2O_ERR_SHAPE, "training needs instances of one size: instance %zu has %zu unknowns, instance 0 has %zu",
-                   i, t.problems[i].n, t.n);
-      goto fail;
-    }
-  status = sample(&t, t.validation, t.validation_steps, L2O_PURPOSE_VALIDATION, s->validation_seed, 0, validation, diag);
+  t->share = l2o_share_of(s, s->batch);
+  t->validation_share = l2o_share_of(s, s->validation_instances);
+  const size_t held = t->share.count ? t->share.count : 1, validation = t->validation_share.count;
+  t->threads = s->threads > 0 ? s->threads : omp_get_max_threads();
+  if ((size_t)t->threads > held && (size_t)t->threads > validation)
+    t->threads = (int)(held > validation ? held : validation);
+  t->problems = calloc(held + validation, sizeof *t->problems);
+  t->step_sizes = calloc(held + validation, sizeof *t->step_sizes);
+  t->groups = calloc(held + validation, sizeof *t->groups);
+  t->hessians = calloc(held, sizeof *t->hessians);
+  if (!t->problems || !t->step_sizes || !t->groups || !t->hessians)
+    return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu instances", held + validation);
+  t->held = held;
+  t->validation = t->problems + held;
+  t->validation_steps = t->step_sizes + held;
+  t->validation_groups = t->groups + held;
+  t->n = t->family->n;
+  if ((status = begin_round(t, diag)))
+    return status;
+  t->n = t->problems[0].n;
+  for (size_t i = 1; i < held; i++)
+    if (t->problems[i].n != t->n)
+      return l2o_fail(diag, L2O_ERR_SHAPE,
+                      "training needs instances of one size: instance %zu has %zu unknowns, instance %zu has %zu",
+                      t->share.first + i, t->problems[i].n, t->share.first, t->n);
+  status = sample(t, t->validation, t->validation_steps, L2O_PURPOSE_VALIDATION, s->validation_seed, t->validation_share.first,
+                  validation, diag);
   if (status)
-    goto fail;
-  divide(&t, t.validation_groups, t.validation, validation);
-  if ((status = new_hessians(&t))) {
-    l2o_fail(diag, status, "training: the Hessians of the instances: %s", l2o_strerror(status));
-    goto fail;
-  }
+    return status;
+  divide(t, t->validation_groups, t->validation, validation);
+  status = new_hessians(t);
+  return status ? l2o_fail(diag, status, "training: the Hessians of the instances: %s", l2o_strerror(status)) : L2O_OK;
+}
 
-  l2o_iterate probe = {.problem = t.problems, .model = model, .options = t.options, .n = t.n};
-  l2o_model_parameters(model, &t.parameters);
-  t.state_len = solver->state_len ? solver->state_len(&probe) : 0;
-  t.sum_len = model->type->sum_len(model);
+/* The trainer itself, once all ranks have their instances and agree on their size. */
+static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
+  l2o_iterate probe = {.problem = t->problems, .model = t->model, .options = t->options, .n = t->n};
   l2o_arena arena = {0};
-  layout(&t, &arena);
-  if (!l2o_arena_new(&arena)) {
-    status = l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu parameters and batch %zu", t.parameters, s->batch);
-    goto fail;
-  }
-  self = layout(&t, &arena);
-  *self = t;
-  status = new_workers(self);
+  l2o_model_parameters(t->model, &t->parameters);
+  t->state_len = t->solver->state_len ? t->solver->state_len(&probe) : 0;
+  t->sum_len = t->model->type->sum_len(t->model);
+  layout(t, &arena);
+  if (!l2o_arena_new(&arena))
+    return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu parameters and batch %zu", t->parameters, t->held);
+  l2o_trainer *self = layout(t, &arena);
+  *self = *t;
+  l2o_status status = new_workers(self);
   if (status) {
-    l2o_trainer_free(self);
-    return l2o_fail(diag, status, "training: out of memory for %d threads of %zu unrolled steps", t.threads, s->unroll);
+    free(self);
+    return l2o_fail(diag, status, "training: out of memory for %d threads of %zu unrolled steps", t->threads, t->settings.unroll);
   }
   for (size_t i = 0; i < self->parameters; i++)
-    self->weights[i] = (double)model->parameters[i];
+    self->weights[i] = (double)self->model->parameters[i];
   *out = self;
   return L2O_OK;
-fail:
-  free_instances(&t);
+}
+
+l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
+                           const l2o_train_settings *settings, l2o_diag *diag) {
+  *out = NULL;
+  l2o_trainer t = {.model = model, .solver = solver, .family = family, .sampled_round = SIZE_MAX, .progress = {.best = HUGE_VAL}};
+  l2o_train_settings *s = &t.settings;
+  l2o_train_settings_init(s, sizeof *s);
+  if (settings && settings->struct_size)
+    memcpy(s, settings, settings->struct_size < sizeof *s ? settings->struct_size : sizeof *s);
+  s->struct_size = sizeof *s;
+  l2o_status status = l2o_ranks_check(s, diag);
+  if (status)
+    return status;
+  /* From here on every rank makes every call that adds up, whatever becomes of its own work. */
+  bool same;
+  status = l2o_ranks_agree(s, set_up(&t, diag), diag);
+  if (!status)
+    status = l2o_ranks_same(s, t.n, &same, diag);
+  if (!status) {
+    l2o_status mine = same ? assemble(out, &t, diag)
+                           : l2o_fail(diag, L2O_ERR_SHAPE, "training needs instances of one size: instance %zu has %zu unknowns",
+                                      t.share.first, t.n);
+    status = l2o_ranks_agree(s, mine, diag);
+  }
+  if (status && *out) /* another rank failed */
+    l2o_trainer_free(*out);
+  else if (status)
+    free_instances(&t);
+  if (status)
+    *out = NULL;
   return status;
 }
 
@@ -328,22 +356,42 @@ static void load(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, dou
   it->k = t->progress.position;
 }
 
-/* First failure in the order of the instances; what is not finite is reported as such, not as a failure. */
-static l2o_status first_failure(const l2o_status *statuses, size_t count, bool *finite) {
-  *finite = true;
+/* First failure in the order of the instances; what is not finite is no failure. */
+static l2o_status first_failure(const l2o_status *statuses, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (statuses[i] && statuses[i] != L2O_ERR_NUMERIC)
       return statuses[i];
-    else if (statuses[i])
-      *finite = false;
   return L2O_OK;
 }
 
-/* Loss and gradient of the next segment of U steps into *loss and t->gradient; new iterates into next_x, next_state. */
-static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, size_t U, l2o_diag *diag) {
+/* Minus zero is what adds nothing to any number, zeros included: the losses of other ranks' instances will come out as they went
+ * in. */
+static void clear_losses(l2o_trainer *t, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    t->losses[i] = -0.0;
+}
+
+static void note_loss(l2o_trainer *t, l2o_share share, size_t i, const l2o_lane *lane) {
+  t->losses[share.first + i] = lane->status ? (double)NAN : lane->loss;
+  t->statuses[i] = lane->status;
+}
+
+/* Adds up over the ranks: `count` losses, what stands before them from `values` on, and the number of ranks that failed. */
+static l2o_status add_up(l2o_trainer *t, double *values, size_t count, l2o_status status, l2o_diag *diag) {
+  t->losses[count] = status != L2O_OK;
+  l2o_status summed = l2o_ranks_sum(&t->settings, values, (size_t)(t->losses - values) + count + 1, diag);
+  if (summed)
+    return summed;
+  return t->losses[count] > 0 ? l2o_ranks_agree(&t->settings, status, diag) : L2O_OK;
+}
+
+enum { SUM_BLOCK = 256 }; /* sums that stay in the first-level cache while the instances are added to them */
+
+/* Takes this rank's instances through the next segment of U steps, forward and back: losses, and the sum of their accumulators; new
+ * iterates into next_x, next_state. */
+static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag *diag) {
   const l2o_train_settings *s = &t->settings;
-  const size_t batch = s->batch;
-  const double factor = s->reduction == L2O_REDUCTION_MEAN ? 1 / (double)batch : 1;
+  const size_t batch = t->share.count;
   const bool fresh_start = t->progress.position == 0;
 #pragma omp parallel num_threads(t->threads)
   {
@@ -357,7 +405,8 @@ static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, s
         lane->hessian = t->hessians[b];
         lane->sum = t->sums + at * t->sum_len;
         memset(lane->sum, 0, t->sum_len * sizeof *lane->sum);
-        load(t, lane, &t->problems[at], t->step_sizes[at], fresh_start ? NULL : t->x + at * t->n, t->state + at * t->state_len, at);
+        load(t, lane, &t->problems[at], t->step_sizes[at], fresh_start ? NULL : t->x + at * t->n, t->state + at * t->state_len,
+             t->share.first + at);
       }
       if (size)
         l2o_unroll(w->lane, size, t->solver, s, U, factor);
@@ -366,31 +415,41 @@ static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, s
         const l2o_lane *lane = &w->lane[i];
         memcpy(t->next_x + at * t->n, lane->it.x, t->n * sizeof *t->next_x);
         memcpy(t->next_state + at * t->state_len, lane->it.state, t->state_len * sizeof *t->next_state);
-        t->losses[at] = lane->loss;
-        t->statuses[at] = lane->status;
+        note_loss(t, t->share, at, lane);
       }
     }
     /* partial sums in the order of the instances, so that the bits do not depend on the threads */
 #pragma omp for schedule(static)
-    for (size_t i = 0; i < t->sum_len; i++) {
-      double total = 0;
+    for (size_t first = 0; first < t->sum_len; first += SUM_BLOCK) {
+      const size_t end = first + SUM_BLOCK < t->sum_len ? first + SUM_BLOCK : t->sum_len;
+      memset(t->sum + first, 0, (end - first) * sizeof *t->sum);
       for (size_t b = 0; b < batch; b++)
-        total += t->sums[b * t->sum_len + i];
-      t->sum[i] = total;
+        for (size_t i = first; i < end; i++)
+          t->sum[i] += t->sums[b * t->sum_len + i];
     }
   }
-  l2o_status status = first_failure(t->statuses, batch, finite);
-  if (status)
-    return l2o_fail(diag, status, "training step %zu: %s", t->progress.step, l2o_strerror(status));
+  l2o_status status = first_failure(t->statuses, batch);
+  return status ? l2o_fail(diag, status, "training step %zu: %s", t->progress.step, l2o_strerror(status)) : L2O_OK;
+}
+
+/* Loss and gradient of the next segment of U steps into *loss and t->gradient, of all instances of the batch. */
+static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, size_t U, l2o_diag *diag) {
+  const size_t batch = t->settings.batch;
+  const double factor = t->settings.reduction == L2O_REDUCTION_MEAN ? 1 / (double)batch : 1;
+  clear_losses(t, batch);
+  l2o_status status = begin_round(t, diag);
+  if (!status)
+    status = unroll_share(t, U, factor, diag);
+  if ((status = add_up(t, t->sum, batch, status, diag)))
+    return status;
   *loss = 0;
   for (size_t b = 0; b < batch; b++)
     *loss += t->losses[b];
   *loss *= factor;
+  *finite = isfinite(*loss);
   if (*finite) {
     t->model->type->gradient(t->model, t->gradient, t->sum);
-    *finite = isfinite(*loss) && l2o_all_finite_double(t->gradient, t->parameters);
-  } else {
-    *loss = (double)NAN;
+    *finite = l2o_all_finite_double(t->gradient, t->parameters);
   }
   return L2O_OK;
 }
@@ -416,9 +475,7 @@ static size_t segment(const l2o_trainer *t) {
 
 l2o_status l2o_trainer_gradient(l2o_trainer *t, double *loss, double *gradient, l2o_diag *diag) {
   bool finite;
-  l2o_status status = begin_round(t, diag);
-  if (!status)
-    status = forward_backward(t, loss, &finite, segment(t), diag);
+  l2o_status status = forward_backward(t, loss, &finite, segment(t), diag);
   if (status)
     return status;
   if (!finite)
@@ -448,9 +505,7 @@ l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *
   const size_t U = segment(t);
   double loss = (double)NAN, norm = (double)NAN, rate = l2o_schedule_rate(s, p->step);
   bool accepted;
-  l2o_status status = begin_round(t, diag);
-  if (!status)
-    status = forward_backward(t, &loss, &accepted, U, diag);
+  l2o_status status = forward_backward(t, &loss, &accepted, U, diag);
   if (status)
     return status;
   if (accepted) {
@@ -490,31 +545,36 @@ l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *
   return L2O_OK;
 }
 
-l2o_status l2o_trainer_validate(l2o_trainer *t, double *objective, l2o_diag *diag) {
-  const size_t count = t->settings.validation_instances;
-  if (!count)
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "there are no validation instances");
+/* Takes this rank's validation instances through the whole horizon. */
+static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
+  const size_t count = t->validation_share.count;
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
   for (size_t b = 0; b < count; b++) {
     l2o_worker *w = &t->workers[omp_get_thread_num()];
     const size_t size = t->validation_groups[b];
     for (size_t i = 0; i < size; i++)
-      load(t, &w->lane[i], &t->validation[b + i], t->validation_steps[b + i], NULL, NULL, b + i);
+      load(t, &w->lane[i], &t->validation[b + i], t->validation_steps[b + i], NULL, NULL, t->validation_share.first + b + i);
     if (size)
       l2o_unroll_forward(w->lane, size, t->solver, t->settings.horizon);
-    for (size_t i = 0; i < size; i++) {
-      t->losses[b + i] = w->lane[i].loss;
-      t->statuses[b + i] = w->lane[i].status;
-    }
+    for (size_t i = 0; i < size; i++)
+      note_loss(t, t->validation_share, b + i, &w->lane[i]);
   }
-  bool finite;
-  l2o_status status = first_failure(t->statuses, count, &finite);
+  l2o_status status = first_failure(t->statuses, count);
+  return status ? l2o_fail(diag, status, "validation: %s", l2o_strerror(status)) : L2O_OK;
+}
+
+l2o_status l2o_trainer_validate(l2o_trainer *t, double *objective, l2o_diag *diag) {
+  const size_t count = t->settings.validation_instances;
+  if (!count)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "there are no validation instances");
+  clear_losses(t, count);
+  l2o_status status = add_up(t, t->losses, count, solve_share(t, diag), diag);
   if (status)
-    return l2o_fail(diag, status, "validation: %s", l2o_strerror(status));
+    return status;
   *objective = 0;
   for (size_t i = 0; i < count; i++)
     *objective += t->losses[i] / (double)count;
-  if (!finite)
+  if (isnan(*objective))
     *objective = HUGE_VAL;
   return L2O_OK;
 }

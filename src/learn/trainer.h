@@ -2,6 +2,7 @@
 /* What trainer.c and checkpoint.c share. */
 #ifndef L2O_LEARN_TRAINER_H
 #define L2O_LEARN_TRAINER_H
+#include "learn/ranks.h"
 #include "learn/unroll.h"
 #include <l2o/train.h>
 
@@ -23,18 +24,21 @@ struct l2o_trainer {
   double options[L2O_OPTIONS_MAX];
   size_t n, parameters, state_len, sum_len, rows; /* rows: instances of a file that are trained on; 0: unlimited */
   int threads;
+  l2o_share share, validation_share; /* this rank's instances: all of them unless there are other ranks */
+  size_t held;                       /* training instances in memory: a rank without any holds one that tells the sizes */
   l2o_progress progress;
   size_t sampled_round; /* the round whose instances are in `problems`; SIZE_MAX: none */
   l2o_problem *problems, *validation;
   double *step_sizes, *validation_steps; /* base step of each instance */
   size_t *groups, *validation_groups;    /* instances that a thread takes together from here on; 0: they are in an earlier group */
-  l2o_real **hessians; /* (batch) packed, borrowed from neighbours in a group; NULL: the problem multiplies itself */
+  l2o_real **hessians; /* (share) packed, borrowed from neighbours in a group; NULL: the problem multiplies itself */
   double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
-  l2o_real *x, *state, *next_x, *next_state;                        /* (batch, n) and (batch, state_len) */
-  double *sums, *sum, *losses;                                      /* (batch, sum_len), (sum_len), (batch) */
-  l2o_status *statuses;                                             /* (max(batch, validation)) */
-  l2o_worker *workers;                                              /* (threads) */
-  size_t width, room;                                               /* lanes of each worker, and their problems' scratch */
+  l2o_real *x, *state, *next_x, *next_state;                        /* (share, n) and (share, state_len) */
+  double *sums;                                                     /* (share, sum_len) */
+  double *sum, *losses; /* (sum_len), and behind it (max(batch, validation) + 1): what is added up over the ranks */
+  l2o_status *statuses; /* (max(share, validation share)) */
+  l2o_worker *workers;  /* (threads) */
+  size_t width, room;   /* lanes of each worker, and their problems' scratch */
   void *worker_block;
 };
 #endif

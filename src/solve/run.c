@@ -433,7 +433,7 @@ static void join(team *t, const l2o_solver *solver, const l2o_model *model, cons
   p->status = l2o_run_new(&p->run, solver, model, problem, settings, diag);
   p->over = p->status != L2O_OK;
   if (!p->over) {
-    p->run->instance = instance;
+    p->run->instance = settings->first + instance;
     begin(p);
   } else if (result) {
     *result = (l2o_result){.status = p->status};
@@ -524,6 +524,6 @@ l2o_status l2o_solve_many(const l2o_solver *solver, const l2o_model *model, cons
   }
   free(first);
   if (first_status)
-    l2o_fail(diag, first_status, "problem %zu: %.360s", failed, first_diag.text);
+    l2o_fail(diag, first_status, "problem %zu: %.360s", all.first + failed, first_diag.text);
   return first_status;
 }

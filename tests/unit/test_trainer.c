@@ -6,6 +6,7 @@
 #include "counting_malloc.h"
 #include "learn/optimizer.h"
 #include <l2o/tensor_file.h>
+#include <pthread.h>
 
 static const char RULE[] = "math-l2o-gd";
 
@@ -813,6 +814,296 @@ static void families_that_do_not_fit_are_refused(void **state) {
   l2o_model_free(model);
 }
 
+/* ---- ranks ---- */
+
+enum { RANKS_MAX = 7, RANK_STEPS = 5 };
+
+/* Ranks are threads here, which meet to add up in the order of the ranks. */
+typedef struct crowd {
+  size_t ranks;
+  pthread_barrier_t barrier;
+  double *parts[RANKS_MAX];
+  const l2o_train_settings *settings;
+  const l2o_family *family;
+  const char *rule, *save, *resume;
+  bool gradient;    /* before the first step */
+  int steps;        /* to try */
+  size_t fails_sum; /* the call of `sum` that fails; 0: none */
+} crowd;
+
+/* One rank and what it saw. Nothing is asserted outside of the main thread. */
+typedef struct member {
+  crowd *crowd;
+  size_t rank, sums;
+  l2o_status made, saved, resumed, stepped;
+  l2o_diag diag; /* of the last failure */
+  double loss, gradient[53], objective, weights[53];
+  l2o_train_record records[RANK_STEPS];
+  size_t sums_a_step;
+} member;
+
+static l2o_status meet(void *context, double *values, size_t count) {
+  member *m = context;
+  crowd *c = m->crowd;
+  double *total = calloc(count, sizeof *total);
+  if (++m->sums == c->fails_sum) {
+    free(total);
+    return L2O_ERR_CALLBACK;
+  }
+  c->parts[m->rank] = values;
+  pthread_barrier_wait(&c->barrier);
+  for (size_t i = 0; i < count; i++) {
+    total[i] = c->parts[0][i];
+    for (size_t r = 1; r < c->ranks; r++)
+      total[i] += c->parts[r][i];
+  }
+  pthread_barrier_wait(&c->barrier);
+  memcpy(values, total, count * sizeof *values);
+  free(total);
+  return L2O_OK;
+}
+
+static void *attend(void *context) {
+  member *m = context;
+  crowd *c = m->crowd;
+  l2o_train_settings s = *c->settings;
+  char spec[80];
+  l2o_model *model = NULL;
+  l2o_trainer *trainer = NULL;
+  s.ranks = c->ranks, s.rank = m->rank, s.sum = meet, s.sum_context = m;
+  snprintf(spec, sizeof spec, "%s:hidden=16,expansion=2", c->rule);
+  l2o_model_new(&model, spec, 1, NULL);
+  randomise(model, 2, 0.3);
+  m->made = l2o_trainer_new(&trainer, model, solver_named(c->rule), c->family, &s, &m->diag);
+  if (!m->made && c->resume)
+    m->resumed = l2o_trainer_resume(trainer, c->resume, "id", &m->diag);
+  if (!m->made && !m->resumed) {
+    if (s.validation_instances)
+      m->stepped = l2o_trainer_validate(trainer, &m->objective, &m->diag);
+    if (c->gradient && !m->stepped)
+      m->stepped = l2o_trainer_gradient(trainer, &m->loss, m->gradient, &m->diag);
+    const size_t sums = m->sums;
+    for (int i = 0; i < c->steps && !m->stepped; i++)
+      m->stepped = l2o_trainer_step(trainer, &m->records[i], &m->diag);
+    m->sums_a_step = m->sums - sums;
+    if (c->save)
+      m->saved = l2o_trainer_save(trainer, m->rank ? NULL : c->save, "id", &m->diag);
+  }
+  double *w = weights_of(model);
+  memcpy(m->weights, w, sizeof m->weights);
+  free(w);
+  l2o_trainer_free(trainer);
+  l2o_model_free(model);
+  return NULL;
+}
+
+/* Runs all ranks to their end. What they saw must be the same on all of them, but for their numbers of calls. */
+static void gather_round(crowd *c, member *members) {
+  pthread_t threads[RANKS_MAX];
+  memset(members, 0, c->ranks * sizeof *members);
+  assert_int_equal(pthread_barrier_init(&c->barrier, NULL, (unsigned)c->ranks), 0);
+  for (size_t r = 0; r < c->ranks; r++) {
+    members[r].crowd = c;
+    members[r].rank = r;
+    assert_int_equal(pthread_create(&threads[r], NULL, attend, &members[r]), 0);
+  }
+  for (size_t r = 0; r < c->ranks; r++)
+    assert_int_equal(pthread_join(threads[r], NULL), 0);
+  pthread_barrier_destroy(&c->barrier);
+  const member *a = &members[0];
+  for (size_t r = 1; r < c->ranks; r++) {
+    const member *b = &members[r];
+    assert_int_equal(a->sums, b->sums);
+    assert_true(a->made == b->made && a->saved == b->saved && a->resumed == b->resumed && a->stepped == b->stepped);
+    assert_string_equal(a->diag.text, b->diag.text);
+    assert_memory_equal(&a->loss, &b->loss, sizeof a->loss);
+    assert_memory_equal(a->gradient, b->gradient, sizeof a->gradient);
+    assert_memory_equal(&a->objective, &b->objective, sizeof a->objective);
+    assert_memory_equal(a->weights, b->weights, sizeof a->weights);
+    for (int i = 0; i < RANK_STEPS; i++) {
+      assert_true(memcmp(&a->records[i].loss, &b->records[i].loss, sizeof(double)) == 0);
+      assert_true(a->records[i].rejected == b->records[i].rejected && a->records[i].step == b->records[i].step);
+    }
+  }
+}
+
+/* Losses of given weights are the same bits, gradients differ by the order of the sum; 7 ranks are more than instances. */
+static void any_number_of_ranks_gives_the_numbers_of_one(void **state) {
+  (void)state;
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  static const size_t counts[] = {2, 3, 5, 7};
+  l2o_family *family = family_of("qp:n=8,m=5");
+  for (int rule = 0; rule < 2; rule++)
+    for (int fresh = 0; fresh < 2; fresh++) {
+      l2o_train_settings settings = small_settings();
+      settings.batch = 5, settings.unroll = 4, settings.fresh = fresh, settings.validation_instances = 3;
+      school one = school_of(rules[rule], family, &settings);
+      double objective, loss, gradient[53], largest = 0;
+      assert_status(l2o_trainer_validate(one.trainer, &objective, NULL), L2O_OK, NULL);
+      assert_status(l2o_trainer_gradient(one.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+      for (size_t i = 0; i < 53; i++)
+        largest = fmax(largest, fabs(gradient[i]));
+      l2o_train_record records[RANK_STEPS];
+      for (int i = 0; i < RANK_STEPS; i++)
+        records[i] = step(&one);
+      school_free(&one);
+      for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        member members[RANKS_MAX];
+        crowd c = {.ranks = counts[k],
+                   .settings = &settings,
+                   .family = family,
+                   .rule = rules[rule],
+                   .gradient = true,
+                   .steps = RANK_STEPS};
+        gather_round(&c, members);
+        const member *m = &members[0];
+        assert_status(m->made, L2O_OK, &m->diag);
+        assert_status(m->stepped, L2O_OK, &m->diag);
+        assert_true(m->objective == objective && m->loss == loss && m->records[0].loss == loss);
+        for (size_t i = 0; i < 53; i++)
+          assert_close(m->gradient[i], gradient[i], 0, 1e-14 * largest);
+        for (int i = 0; i < RANK_STEPS; i++)
+          assert_close(m->records[i].loss, records[i].loss, BY_PRECISION(1e-10, 1e-4), 0);
+        assert_int_equal(m->sums_a_step, RANK_STEPS); /* one a step */
+      }
+    }
+  l2o_family_free(family);
+}
+
+static void a_checkpoint_serves_any_number_of_ranks(void **state) {
+  (void)state;
+  static const size_t counts[] = {2, 3, 7};
+  char path[sizeof in_folder_path];
+  strcpy(path, in_folder("checkpoint"));
+  l2o_family *family = family_of("qp:n=8,m=5");
+  l2o_train_settings settings = small_settings();
+  settings.batch = 5, settings.horizon = 12, settings.unroll = 4, settings.fresh = true;
+  member unbroken[RANKS_MAX], members[RANKS_MAX];
+  crowd c = {.ranks = 3, .settings = &settings, .family = family, .rule = "math-l2o-nesterov", .steps = RANK_STEPS};
+  gather_round(&c, unbroken);
+  c.steps = 2, c.save = path; /* within a horizon */
+  gather_round(&c, members);
+  assert_status(members[0].saved, L2O_OK, &members[0].diag);
+  c.save = NULL, c.resume = path, c.steps = RANK_STEPS - 2;
+  for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+    c.ranks = counts[k];
+    gather_round(&c, members);
+    assert_status(members[0].resumed, L2O_OK, &members[0].diag);
+    assert_true(members[0].records[0].loss == unbroken[0].records[2].loss); /* of the same weights and iterates */
+    if (counts[k] == 3)
+      assert_memory_equal(members[0].weights, unbroken[0].weights, sizeof members[0].weights);
+  }
+  settings.ranks = 0;
+  school one = school_of("math-l2o-nesterov", family, &settings);
+  assert_status(l2o_trainer_resume(one.trainer, path, "id", NULL), L2O_OK, NULL);
+  assert_true(step(&one).loss == unbroken[0].records[2].loss);
+  /* and the other way round */
+  assert_status(l2o_trainer_save(one.trainer, path, "id", NULL), L2O_OK, NULL);
+  const double loss = step(&one).loss;
+  c.ranks = 2;
+  gather_round(&c, members);
+  assert_status(members[0].resumed, L2O_OK, &members[0].diag);
+  assert_true(members[0].records[0].loss == loss);
+  school_free(&one);
+  /* failures of the one rank that writes, and of all that read */
+  c.resume = NULL, c.save = "/nowhere/checkpoint";
+  gather_round(&c, members);
+  assert_status(members[1].saved, L2O_ERR_IO, NULL);
+  assert_names(&members[1].diag, "/nowhere/checkpoint: cannot write");
+  c.save = NULL, c.resume = "/nowhere/checkpoint";
+  gather_round(&c, members);
+  assert_status(members[1].resumed, L2O_ERR_IO, NULL);
+  assert_int_equal(members[1].records[0].step, 0);
+  l2o_family_free(family);
+}
+
+/* Instance i has its own mood; unless it cannot even be drawn, or has another size. */
+typedef struct moods {
+  moody of[8];
+  size_t unsampled, odd; /* index + 1; 0: none */
+} moods;
+
+static l2o_status moods_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  static const l2o_problem_ops ops = {.struct_size = sizeof ops, .name = "moody", .gradient = moody_gradient};
+  const moods *m = family->data;
+  (void)seed;
+  if (m->unsampled == index + 1) {
+    snprintf(diag->text, sizeof diag->text, "there is no instance %d", (int)index);
+    return L2O_ERR_IO;
+  }
+  *out = (l2o_problem){.ops = &ops, .data = &m->of[index % 8], .n = m->odd == index + 1 ? 5 : 4};
+  return L2O_OK;
+}
+
+static void what_one_rank_fails_at_all_ranks_report(void **state) {
+  (void)state;
+  moods m = {.unsampled = 0};
+  const l2o_family family = {.struct_size = sizeof family, .name = "moody", .sample = moods_sample, .data = &m};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.batch = 6, settings.max_rejected = 3;
+  member members[RANKS_MAX];
+  crowd c = {.ranks = 3, .settings = &settings, .family = &family, .rule = RULE, .steps = RANK_STEPS};
+  m.of[2].mood = FAILING; /* rank 1 has instances 2 and 3 */
+  gather_round(&c, members);
+  for (size_t r = 0; r < 3; r++) {
+    assert_status(members[r].stepped, L2O_ERR_CALLBACK, NULL);
+    assert_string_equal(members[r].diag.text, "rank 1: training step 0: a callback reported a failure");
+  }
+  m.of[0].mood = FAILING; /* the lowest rank is heard */
+  gather_round(&c, members);
+  assert_string_equal(members[2].diag.text, "training step 0: a callback reported a failure");
+  m.of[0].mood = WELL;
+  m.of[2].mood = NOT_A_NUMBER;
+  gather_round(&c, members);
+  assert_status(members[2].stepped, L2O_ERR_NUMERIC, NULL);
+  assert_names(&members[0].diag, "not finite 3 times in a row");
+  assert_true(members[0].records[0].rejected && isnan(members[0].records[0].loss) && members[0].records[2].rejected_total == 3);
+  m.of[2].mood = WELL;
+  m.unsampled = 6;
+  gather_round(&c, members);
+  assert_status(members[0].made, L2O_ERR_IO, NULL);
+  assert_string_equal(members[0].diag.text, "rank 2: family moody, instance 5: there is no instance 5");
+  m.unsampled = 0;
+  m.odd = 6; /* within a rank's share, and a whole share of its own */
+  gather_round(&c, members);
+  assert_status(members[0].made, L2O_ERR_SHAPE, NULL);
+  assert_names(&members[0].diag, "instance 5 has 5 unknowns, instance 4 has 4");
+  c.ranks = 6;
+  gather_round(&c, members);
+  assert_status(members[0].made, L2O_ERR_SHAPE, NULL);
+  assert_names(&members[0].diag, "training needs instances of one size");
+  m.odd = 0;
+  settings.fresh = true, m.unsampled = 8; /* met only by the second step */
+  gather_round(&c, members);
+  assert_status(members[0].stepped, L2O_ERR_IO, NULL);
+  assert_string_equal(members[0].diag.text, "rank 1: family moody, instance 7: there is no instance 7");
+  assert_int_equal(members[0].records[0].step, 1);
+  m.unsampled = 0, settings.fresh = false;
+  for (c.fails_sum = 1; c.fails_sum < 8; c.fails_sum++) {
+    gather_round(&c, members);
+    assert_status(members[1].made ? members[1].made : members[1].stepped, L2O_ERR_CALLBACK, NULL);
+    assert_names(&members[1].diag, "adding up over the ranks");
+  }
+}
+
+static void ranks_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  l2o_family *family = family_of("qp:n=8,m=5");
+  l2o_model *model = model_of("math-l2o-gd:hidden=4", 1);
+  l2o_train_settings settings = small_settings();
+  l2o_trainer *trainer;
+  l2o_diag diag;
+  settings.ranks = 2, settings.rank = 2, settings.sum = meet;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), family, &settings, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "rank 2 of 2: ranks count from 0");
+  settings.rank = 1, settings.sum = NULL;
+  assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), family, &settings, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "2 ranks need a function that adds up");
+  assert_null(trainer);
+  l2o_model_free(model);
+  l2o_family_free(family);
+}
+
 /* ---- memory ---- */
 
 /* Some OpenMP libraries (LLVM's) allocate in every region: then nothing can be said of the trainer's own allocations. */
@@ -928,6 +1219,10 @@ int main(void) {
       cmocka_unit_test(weights_that_would_overflow_are_rejected),
       cmocka_unit_test(settings_that_make_no_sense_are_refused),
       cmocka_unit_test(families_that_do_not_fit_are_refused),
+      cmocka_unit_test(any_number_of_ranks_gives_the_numbers_of_one),
+      cmocka_unit_test_setup_teardown(a_checkpoint_serves_any_number_of_ranks, make_folder, remove_folder),
+      cmocka_unit_test(what_one_rank_fails_at_all_ranks_report),
+      cmocka_unit_test(ranks_that_make_no_sense_are_refused),
       cmocka_unit_test(a_step_allocates_nothing),
       cmocka_unit_test_setup_teardown(every_allocation_may_fail, make_folder, remove_folder),
   };
