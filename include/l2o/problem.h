@@ -153,6 +153,8 @@ L2O_API l2o_status l2o_problem_hessian_vector_many(const l2o_problem *const *p, 
 /** Is keeping the packed Hessian worth while: is a product with it, n(n+1)/2 reals, cheaper than `hessian_vector`? By the sizes:
  *  5/4 n(n+1)/2 + 32 n < hessian_reads, since its rows are not aligned and each has a beginning and an end. */
 L2O_API bool l2o_problem_prefers_hessian(const l2o_problem *p);
+/** Reals that one Hessian-vector product of the problem's own reads; 0 where it does not say. */
+L2O_API size_t l2o_problem_hessian_reads(const l2o_problem *p);
 /** The constant Hessian of a quadratic. @return L2O_ERR_NOTSUP where the problem has no such operation. */
 L2O_API l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed);
 

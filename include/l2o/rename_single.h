@@ -50,6 +50,7 @@
 #define l2o_problem_has_minimum l2of_problem_has_minimum
 #define l2o_problem_has_prox l2of_problem_has_prox
 #define l2o_problem_hessian l2of_problem_hessian
+#define l2o_problem_hessian_reads l2of_problem_hessian_reads
 #define l2o_problem_hessian_trace l2of_problem_hessian_trace
 #define l2o_problem_hessian_vector l2of_problem_hessian_vector
 #define l2o_problem_hessian_vector_many l2of_problem_hessian_vector_many
@@ -112,6 +113,7 @@
 #define l2o_trainer_gradient l2of_trainer_gradient
 #define l2o_trainer_keep_best l2of_trainer_keep_best
 #define l2o_trainer_new l2of_trainer_new
+#define l2o_trainer_note l2of_trainer_note
 #define l2o_trainer_resume l2of_trainer_resume
 #define l2o_trainer_save l2of_trainer_save
 #define l2o_trainer_step l2of_trainer_step

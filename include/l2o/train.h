@@ -113,6 +113,9 @@ L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective,
 L2O_API bool l2o_trainer_keep_best(l2o_trainer *trainer, double objective);
 /** Copies the best weights noted (if any) into the model. @return L2O_ERR_NOTSUP if none were noted. */
 L2O_API l2o_status l2o_trainer_use_best(l2o_trainer *trainer);
+/** A sentence for logs: by which matrix backward passes multiply, the problem's own or its Hessian (W or W'W), and how many instances
+ *  go together. "" where there is nothing to tell. Belongs to the trainer. */
+L2O_API const char *l2o_trainer_note(const l2o_trainer *trainer);
 /** Steps done so far. */
 L2O_API size_t l2o_trainer_steps_done(const l2o_trainer *trainer);
 /** Everything that the next step depends on (weights, moments, step, seed, iterates of an unfinished horizon, best weights); the

@@ -297,6 +297,7 @@ const struct engine
                      .trainer_validate = l2o_trainer_validate,
                      .trainer_keep_best = l2o_trainer_keep_best,
                      .trainer_use_best = l2o_trainer_use_best,
+                     .trainer_note = l2o_trainer_note,
                      .trainer_steps_done = l2o_trainer_steps_done,
                      .trainer_save = l2o_trainer_save,
                      .trainer_resume = l2o_trainer_resume};

@@ -74,6 +74,7 @@ struct engine {
   l2o_status (*trainer_validate)(l2o_trainer *trainer, double *objective, l2o_diag *diag);
   bool (*trainer_keep_best)(l2o_trainer *trainer, double objective);
   l2o_status (*trainer_use_best)(l2o_trainer *trainer);
+  const char *(*trainer_note)(const l2o_trainer *trainer);
   size_t (*trainer_steps_done)(const l2o_trainer *trainer);
   l2o_status (*trainer_save)(const l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
   l2o_status (*trainer_resume)(l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);

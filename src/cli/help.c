@@ -70,7 +70,7 @@ void help_usage(FILE *out, cli_command which) {
 }
 
 void help_version(FILE *out, cli_command which) {
-  fprintf(out, "%s %s\n", command_name(which), l2o_version());
+  fprintf(out, "%s %s\nVector instructions: %s\n", command_name(which), l2o_version(), l2o_vector_instructions());
 #ifdef L2O_WITH_GSL
   fprintf(out, "The library is under the BSD-3-Clause licence. This command links GSL and is\n"
                "therefore under the GPL-3.\n");

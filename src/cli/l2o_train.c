@@ -224,6 +224,8 @@ static l2o_status open_logs(training *t, l2o_diag *diag) {
 static l2o_status begin(training *t, l2o_diag *diag) {
   l2o_status status = ranks_agree(ranks_first() ? open_logs(t, diag) : L2O_OK, diag);
   progress_begin(&t->progress, "step", t->done, t->steps, 0, t->quiet);
+  if (!status && t->engine->trainer_note(t->trainer)[0])
+    progress_line(&t->progress, "%s", t->engine->trainer_note(t->trainer));
   t->began = progress_clock();
   if (!status && t->validating && !t->args->resume)
     status = validate(t, diag); /* the starting weights: training has to beat them */

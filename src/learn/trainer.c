@@ -6,6 +6,7 @@
 #include "nn/model.h"
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,6 +276,17 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   return status ? l2o_fail(diag, status, "training: the Hessians of the instances: %s", l2o_strerror(status)) : L2O_OK;
 }
 
+/* What the sizes decided, for the log. */
+static void describe(l2o_trainer *t) {
+  const size_t reads = l2o_problem_hessian_reads(t->problems), packed = t->n * (t->n + 1) / 2;
+  const char *many = t->width > 1 ? ", for several instances at a time" : "";
+  if (reads && t->hessians[0])
+    snprintf(t->note, sizeof t->note, "backward passes multiply by the Hessian W'W, %zu reals, instead of by W, %zu%s", packed,
+             reads, many);
+  else if (reads)
+    snprintf(t->note, sizeof t->note, "backward passes multiply by the problem's matrix, %zu reals%s", reads, many);
+}
+
 /* The trainer itself, once all ranks have their instances and agree on their size. */
 static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
   l2o_iterate probe = {.problem = t->problems, .model = t->model, .options = t->options, .n = t->n};
@@ -294,6 +306,7 @@ static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
   }
   for (size_t i = 0; i < self->parameters; i++)
     self->weights[i] = (double)self->model->parameters[i];
+  describe(self);
   *out = self;
   return L2O_OK;
 }
@@ -591,6 +604,10 @@ l2o_status l2o_trainer_use_best(l2o_trainer *t) {
   if (t->progress.best == HUGE_VAL)
     return L2O_ERR_NOTSUP;
   return l2o_model_set_parameters(t->model, t->best, t->parameters);
+}
+
+const char *l2o_trainer_note(const l2o_trainer *t) {
+  return t->note;
 }
 
 size_t l2o_trainer_steps_done(const l2o_trainer *t) {

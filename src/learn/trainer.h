@@ -40,5 +40,6 @@ struct l2o_trainer {
   l2o_worker *workers;  /* (threads) */
   size_t width, room;   /* lanes of each worker, and their problems' scratch */
   void *worker_block;
+  char note[200]; /* for logs: l2o_trainer_note() */
 };
 #endif

@@ -129,6 +129,10 @@ bool l2o_problem_prefers_hessian(const l2o_problem *p) {
   return packed + packed / 4 + 32 * n < p->ops->hessian_reads(p);
 }
 
+size_t l2o_problem_hessian_reads(const l2o_problem *p) {
+  return HAS(p, hessian_reads) ? p->ops->hessian_reads(p) : 0;
+}
+
 l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed) {
   if (!HAS(p, hessian))
     return L2O_ERR_NOTSUP;
