@@ -150,8 +150,8 @@ L2O_API l2o_status l2o_problem_gradient_many(const l2o_problem *const *p, size_t
 /** hv[i] = (Hessian of p[i] at x[i]) v[i], i < count, in the same way; work as for l2o_problem_hessian_vector(). */
 L2O_API l2o_status l2o_problem_hessian_vector_many(const l2o_problem *const *p, size_t count, l2o_real *const *hv,
                                                    const l2o_real *const *x, const l2o_real *const *v, l2o_real *const *work);
-/** Is keeping the packed Hessian worth while: is a product with it, n(n+1)/2 reals, cheaper than `hessian_vector`? By the sizes:
- *  5/4 n(n+1)/2 + 32 n < hessian_reads, since its rows are not aligned and each has a beginning and an end. */
+/** Is keeping the Hessian worth while: is a product with its triangle, n(n+1)/2 reals, cheaper than `hessian_vector`? By the sizes:
+ *  3/4 n(n+1)/2 + 24 n < hessian_reads. */
 L2O_API bool l2o_problem_prefers_hessian(const l2o_problem *p);
 /** Reals that one Hessian-vector product of the problem's own reads; 0 where it does not say. */
 L2O_API size_t l2o_problem_hessian_reads(const l2o_problem *p);

@@ -77,8 +77,9 @@ void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y,
   ON_ONE_THREAD(BLAS(syr2)(CblasRowMajor, CblasUpper, (int)n, alpha, x, 1, y, 1, A, (int)n));
 }
 
-void l2o_spmv(l2o_real *y, const l2o_real *H, const l2o_real *x, size_t n) {
-  ON_ONE_THREAD(BLAS(spmv)(CblasRowMajor, CblasUpper, (int)n, 1, H, x, 1, 0, y, 1));
+void l2o_gemv_panel_add(l2o_real *y, const l2o_real *A, bool transpose_A, const l2o_real *x, size_t m, size_t n, size_t stride) {
+  ON_ONE_THREAD(
+      BLAS(gemv)(CblasRowMajor, transpose_A ? CblasTrans : CblasNoTrans, (int)m, (int)n, 1, A, (int)stride, x, 1, 1, y, 1));
 }
 
 l2o_status l2o_gram_packed(l2o_real *H, const l2o_real *A, size_t m, size_t n) {

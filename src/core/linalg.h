@@ -25,8 +25,8 @@ void l2o_gemm_add(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_re
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n);
 void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n);
 void l2o_syr2(l2o_real *A, l2o_real alpha, const l2o_real *x, const l2o_real *y, size_t n);
-/* y = H x, H symmetric (n, n), stored as its upper triangle row by row: n(n+1)/2 reals */
-void l2o_spmv(l2o_real *y, const l2o_real *H, const l2o_real *x, size_t n);
+/* y += A x or y += A' x, A (m, n) with `stride` reals from row to row */
+void l2o_gemv_panel_add(l2o_real *y, const l2o_real *A, bool transpose_A, const l2o_real *x, size_t m, size_t n, size_t stride);
 /* H = A'A, A (m, n), stored in that way. Allocates; L2O_ERR_NOMEM. */
 l2o_status l2o_gram_packed(l2o_real *H, const l2o_real *A, size_t m, size_t n);
 /* x'y, summed in double */

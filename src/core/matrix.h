@@ -22,10 +22,22 @@ static inline double l2o_residual(l2o_real *r, const l2o_real *A, const l2o_real
   return L2O_DISPATCH(l2o_residual, (r, A, x, b, m, n));
 }
 
-/* y_i = H x_i for i < count, H symmetric (n, n), stored as its upper triangle row by row, n(n+1)/2 reals, which are read once for
- * up to four vectors; the same bits whatever `count` is. */
-L2O_KERNEL(void, l2o_packed_products, (size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n));
-static inline void l2o_packed_products(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
-  L2O_DISPATCH(l2o_packed_products, (count, y, H, x, n));
+/* A symmetric (n, n) matrix of which half is read: the upper triangle in panels of L2O_PANEL rows, as many reals as a cache line
+ * has. A panel is a row-major matrix that begins at the column of its first row and is padded to whole cache lines, so that every
+ * row begins in the same place of a line; zero left of the diagonal and right of column n - 1, the diagonal halved. */
+enum { L2O_PANEL = 64 / sizeof(l2o_real) };
+/* Reals from row to row in the panel that begins at row `first`. */
+static inline size_t l2o_panel_stride(size_t n, size_t first) {
+  return (n - first + L2O_PANEL - 1) / L2O_PANEL * L2O_PANEL;
+}
+/* Reals of the whole, about n (n + L2O_PANEL) / 2; to be aligned to 64 bytes. */
+size_t l2o_triangle_len(size_t n);
+/* Fills it from the upper triangle row by row, n(n+1)/2 reals. */
+void l2o_triangle_fill(l2o_real *H, const l2o_real *packed, size_t n);
+
+/* y_i = H x_i for i < count, H a triangle as above, read once for up to four vectors; the same bits whatever `count` is. */
+L2O_KERNEL(void, l2o_triangle_products, (size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n));
+static inline void l2o_triangle_products(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
+  L2O_DISPATCH(l2o_triangle_products, (count, y, H, x, n));
 }
 #endif

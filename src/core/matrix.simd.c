@@ -11,7 +11,11 @@
 #else
 #define INLINE static inline __attribute__((always_inline))
 #endif
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* Up to TILE vectors at a time and ROWS rows: ROWS * TILE sums stay in registers. Wide vectors come with 32 registers, others with
  * 16. */
@@ -116,6 +120,63 @@ INLINE void normal_products(size_t count, l2o_real *const *g, l2o_real *const *r
   normal_blocks(count, 1, &t, row, m);
 }
 
+/* ---- the same where A stays in the first-level cache: first all of r, then g by columns, which stay in registers ---- */
+
+enum { SMALL = 16384, STRIP = 2 }; /* bytes of A; vectors of g that a way down the rows brings about */
+
+/* r of `rows` <= 2 * ROWS rows */
+INLINE void small_rows(size_t rows, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t n) {
+  vr sum[2 * ROWS];
+  l2o_real product[2 * ROWS];
+  UNROLL for (size_t i = 0; i < rows; i++) sum[i] = vr_zero();
+  for (size_t j = 0; j < n; j += VR) {
+    const size_t lanes = n - j < VR ? n - j : VR;
+    const vr in = load(x + j, lanes);
+    UNROLL for (size_t i = 0; i < rows; i++) sum[i] = vr_fma(load(A + i * n + j, lanes), in, sum[i]);
+  }
+  sums(product, sum, rows);
+  UNROLL for (size_t i = 0; i < rows; i++) r[i] = b ? product[i] - b[i] : product[i];
+}
+
+/* g of `vectors` vectors of columns, the last one of `lanes` lanes; four sums each, for four rows in flight */
+INLINE void small_columns(size_t vectors, size_t lanes, l2o_real *g, const l2o_real *A, const l2o_real *r, size_t m, size_t n) {
+  vr sum[ROWS][STRIP];
+  UNROLL for (size_t q = 0; q < ROWS; q++) UNROLL for (size_t k = 0; k < vectors; k++) sum[q][k] = vr_zero();
+  size_t i = 0;
+  for (; i + ROWS <= m; i += ROWS)
+    UNROLL for (size_t q = 0; q < ROWS; q++) {
+      const vr factor = vr_set(r[i + q]);
+      UNROLL for (size_t k = 0; k < vectors; k++) sum[q][k] =
+          vr_fma(load(A + (i + q) * n + k * VR, k + 1 < vectors ? VR : lanes), factor, sum[q][k]);
+    }
+  for (; i < m; i++)
+    UNROLL for (size_t k = 0; k < vectors; k++) sum[0][k] =
+        vr_fma(load(A + i * n + k * VR, k + 1 < vectors ? VR : lanes), vr_set(r[i]), sum[0][k]);
+  UNROLL for (size_t k = 0; k < vectors; k++)
+      store(g + k * VR, vr_add(vr_add(sum[0][k], sum[1][k]), vr_add(sum[2][k], sum[3][k])), k + 1 < vectors ? VR : lanes);
+}
+
+static void small_residual(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+  size_t i = 0;
+  for (; i + 2 * ROWS <= m; i += 2 * ROWS)
+    small_rows(2 * ROWS, r + i, A + i * n, x, b ? b + i : NULL, n);
+  for (; i + ROWS <= m; i += ROWS)
+    small_rows(ROWS, r + i, A + i * n, x, b ? b + i : NULL, n);
+  for (; i < m; i++)
+    small_rows(1, r + i, A + i * n, x, b ? b + i : NULL, n);
+}
+
+static void small_products(l2o_real *g, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+  size_t j = 0;
+  small_residual(r, A, x, b, m, n);
+  for (; j + STRIP * VR <= n; j += STRIP * VR)
+    small_columns(STRIP, VR, g + j, A + j, r, m, n);
+  if (n - j > VR)
+    small_columns(STRIP, n - j - VR, g + j, A + j, r, m, n);
+  else if (j < n)
+    small_columns(1, n - j, g + j, A + j, r, m, n);
+}
+
 static double sum_of_squares(const l2o_real *r, size_t m) {
   vd sum[2] = {vd_zero(), vd_zero()};
   size_t i = 0;
@@ -154,6 +215,8 @@ void L2O_HERE(l2o_normal_products)(size_t count, l2o_real *const *g, l2o_real *c
     const l2o_real *const *from = b ? b + c : NULL;
     if (VR == 1)
       normal_products_by_blas(g[c], r[c], A, x[c], b ? b[c] : NULL, m, n);
+    else if (m * n * sizeof *A <= SMALL)
+      small_products(g[c], r[c], A, x[c], b ? b[c] : NULL, m, n);
     else if (count - c >= 4)
       normal_products(4, g + c, r + c, A, x + c, from, m, n), c += 3;
     else if (count - c == 3)
@@ -169,11 +232,13 @@ void L2O_HERE(l2o_normal_products)(size_t count, l2o_real *const *g, l2o_real *c
 
 double L2O_HERE(l2o_residual)(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
   const normal_tile t = {.A = A, .x = {x}, .b = {b}, .r = {r}, .n = n};
-  size_t row = 0;
-  if (VR == 1) {
+  size_t row = m;
+  if (VR == 1)
     normal_products_by_blas(NULL, r, A, x, b, m, n);
-    row = m;
-  }
+  else if (m * n * sizeof *A <= SMALL)
+    small_residual(r, A, x, b, m, n);
+  else
+    row = 0;
   for (; row + ROWS <= m; row += ROWS)
     normal_rows(1, ROWS, 0, &t, row);
   for (; row < m; row++)
@@ -183,87 +248,72 @@ double L2O_HERE(l2o_residual)(l2o_real *r, const l2o_real *A, const l2o_real *x,
 
 /* ---- y = H x ---- */
 
-typedef struct packed_tile {
-  const l2o_real *x[TILE];
-  l2o_real *y[TILE];
-  size_t n;
-} packed_tile;
-
-/* Columns j, ..., j + lanes - 1 of `rows` rows, h[i] where the column 0 of row + i would stand. Right of the diagonal an entry
- * counts twice: sum_i += h_ij x_j and y_j += h_ij x_i. A row begins at its diagonal; lanes before it are left out as zeros (an
- * infinity among the x makes all of y not finite anyway). */
-INLINE void packed_columns(size_t count, size_t rows, vr *sum, const vr *x_of_row, const l2o_real *const *h, const packed_tile *t,
-                           size_t row, size_t j, size_t lanes, bool diagonal) {
-  vr x[TILE], y[TILE];
-  UNROLL for (size_t c = 0; c < count; c++) {
-    x[c] = load(t->x[c] + j, lanes);
-    y[c] = load(t->y[c] + j, lanes);
-  }
-  UNROLL for (size_t i = 0; i < rows; i++) {
-    const size_t at = row + i - j; /* the lane of the diagonal */
-    const vr a = diagonal ? vr_load_lanes(h[i] + j, at, lanes) : vr_keep(load(h[i] + j, lanes));
-    const vr right = diagonal ? vr_load_lanes(h[i] + j, at + 1, lanes) : a;
-    UNROLL for (size_t c = 0; c < count; c++) {
-      sum[i * count + c] = vr_fma(a, x[c], sum[i * count + c]);
-      y[c] = vr_fma(right, x_of_row[i * count + c], y[c]);
-    }
-  }
-  UNROLL for (size_t c = 0; c < count; c++) store(t->y[c] + j, y[c], lanes);
-}
-
-/* Rows row, ..., row + rows - 1, whose diagonals are in one vector; returns the row behind them. */
-INLINE size_t packed_rows(size_t count, size_t rows, const packed_tile *given, const l2o_real *H, size_t row) {
-  const packed_tile t = *given;
-  const size_t n = t.n, first = row - row % VR;
-  const l2o_real *h[2 * ROWS];
+/* A way along the rows row, ..., row + rows - 1 of a panel, `at` the first of them, from column `first` on:
+ * sum_i += h_ij x_j and y_j += h_ij x_i; the diagonal's half is there once for each. */
+INLINE void panel_rows(size_t count, size_t rows, l2o_real *const *y, const l2o_real *at, const l2o_real *const *x, size_t row,
+                       size_t first, size_t stride, size_t n) {
+  const l2o_real *from[TILE];
+  l2o_real *to[TILE], product[2 * ROWS * TILE];
   vr sum[2 * ROWS * TILE], x_of_row[2 * ROWS * TILE];
-  l2o_real product[2 * ROWS * TILE];
-  UNROLL for (size_t i = 0; i < rows; i++) {
-    /* row k begins at entry k n - k (k - 1) / 2 with its column k */
-    const size_t k = row + i;
-    h[i] = H + (k * (2 * n - k + 1) / 2 - k);
-    UNROLL for (size_t c = 0; c < count; c++) {
-      sum[i * count + c] = vr_zero();
-      x_of_row[i * count + c] = vr_set(t.x[c][k]);
+  UNROLL for (size_t c = 0; c < count; c++) from[c] = x[c], to[c] = y[c];
+  UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t c = 0; c < count; c++) {
+    sum[i * count + c] = vr_zero();
+    x_of_row[i * count + c] = vr_set(from[c][row + i]);
+  }
+  for (size_t j = first; j < n; j += VR) {
+    const size_t lanes = n - j < VR ? n - j : VR;
+    vr in[TILE], out[TILE];
+    UNROLL for (size_t c = 0; c < count; c++) in[c] = load(from[c] + j, lanes), out[c] = load(to[c] + j, lanes);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+      const vr h = vr_keep(vr_load(at + i * stride + (j - first))); /* rows are padded */
+      UNROLL for (size_t c = 0; c < count; c++) {
+        sum[i * count + c] = vr_fma(h, in[c], sum[i * count + c]);
+        out[c] = vr_fma(h, x_of_row[i * count + c], out[c]);
+      }
     }
+    UNROLL for (size_t c = 0; c < count; c++) store(to[c] + j, out[c], lanes);
   }
-  packed_columns(count, rows, sum, x_of_row, h, &t, row, first, n - first < VR ? n - first : VR, true);
-  size_t j = first + VR;
-  for (; j + VR <= n; j += VR)
-    packed_columns(count, rows, sum, x_of_row, h, &t, row, j, VR, false);
-  if (j < n)
-    packed_columns(count, rows, sum, x_of_row, h, &t, row, j, n - j, false);
   sums(product, sum, rows * count);
-  UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t c = 0; c < count; c++) t.y[c][row + i] += product[i * count + c];
-  return row + rows;
+  UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t c = 0; c < count; c++) to[c][row + i] += product[i * count + c];
 }
 
-INLINE void packed_products(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
+INLINE void triangle_products(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
   const size_t rows = (MANY_REGISTERS ? 8 : 4) / (count == 3 ? 4 : count);
-  packed_tile t = {.n = n};
-  for (size_t c = 0; c < count; c++) {
-    t.x[c] = x[c];
-    t.y[c] = y[c];
+  for (size_t c = 0; c < count; c++)
     memset(y[c], 0, n * sizeof *y[c]);
+  for (size_t first = 0; first < n; first += L2O_PANEL) {
+    const size_t stride = l2o_panel_stride(n, first), end = n - first < L2O_PANEL ? n : first + L2O_PANEL;
+    size_t row = first;
+    for (; row + rows <= end; row += rows)
+      panel_rows(count, rows, y, H + (row - first) * stride, x, row, first, stride, n);
+    for (; row < end; row++)
+      panel_rows(count, 1, y, H + (row - first) * stride, x, row, first, stride, n);
+    H += L2O_PANEL * stride;
   }
-  size_t row = 0;
-  while (row + rows <= n)
-    row = packed_rows(count, rows, &t, H, row);
-  while (row < n)
-    row = packed_rows(count, 1, &t, H, row);
 }
 
-void L2O_HERE(l2o_packed_products)(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
+/* One lane: BLAS has the better vectors. */
+static void triangle_product_by_blas(l2o_real *y, const l2o_real *H, const l2o_real *x, size_t n) {
+  memset(y, 0, n * sizeof *y);
+  for (size_t first = 0; first < n; first += L2O_PANEL) {
+    const size_t stride = l2o_panel_stride(n, first), rows = n - first < L2O_PANEL ? n - first : L2O_PANEL;
+    l2o_gemv_panel_add(y + first, H, false, x + first, rows, n - first, stride);
+    l2o_gemv_panel_add(y + first, H, true, x + first, rows, n - first, stride);
+    H += L2O_PANEL * stride;
+  }
+}
+
+void L2O_HERE(l2o_triangle_products)(size_t count, l2o_real *const *y, const l2o_real *H, const l2o_real *const *x, size_t n) {
   for (size_t c = 0; c < count; c++) {
     if (VR == 1)
-      l2o_spmv(y[c], H, x[c], n);
+      triangle_product_by_blas(y[c], H, x[c], n);
     else if (count - c >= 4)
-      packed_products(4, y + c, H, x + c, n), c += 3;
+      triangle_products(4, y + c, H, x + c, n), c += 3;
     else if (count - c == 3)
-      packed_products(3, y + c, H, x + c, n), c += 2;
+      triangle_products(3, y + c, H, x + c, n), c += 2;
     else if (count - c == 2)
-      packed_products(2, y + c, H, x + c, n), c += 1;
+      triangle_products(2, y + c, H, x + c, n), c += 1;
     else
-      packed_products(1, y + c, H, x + c, n);
+      triangle_products(1, y + c, H, x + c, n);
   }
 }

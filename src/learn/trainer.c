@@ -2,6 +2,7 @@
 #include "learn/trainer.h"
 #include "core/diag.h"
 #include "core/linalg.h"
+#include "core/matrix.h"
 #include "learn/optimizer.h"
 #include "nn/model.h"
 #include <math.h>
@@ -162,20 +163,32 @@ static l2o_status new_workers(l2o_trainer *t) {
   return L2O_OK;
 }
 
-/* Packed Hessians of the instances that are used in every step, where they move less memory than the problem's own products. A
- * group shares one. */
+/* The Hessian of a problem as a triangle; free() it. */
+static l2o_status new_hessian(l2o_real **out, const l2o_problem *p) {
+  const size_t n = p->n;
+  l2o_real *packed = malloc(n * (n + 1) / 2 * sizeof *packed),
+           *triangle = aligned_alloc(64, l2o_triangle_len(n) * sizeof *triangle);
+  l2o_status status = packed && triangle ? l2o_problem_hessian(p, packed) : L2O_ERR_NOMEM;
+  if (!status)
+    l2o_triangle_fill(triangle, packed, n);
+  free(packed);
+  *out = triangle;
+  return status;
+}
+
+/* Instances that are used in every step, and whose Hessian is cheaper to multiply by than they are themselves. */
+static bool keeps_hessian(const l2o_trainer *t, const l2o_problem *p) {
+  return !t->settings.fresh && t->solver->gradient_at != L2O_GRADIENT_ANYWHERE && l2o_problem_prefers_hessian(p);
+}
+
+/* Hessians, where they are kept. A group shares one. */
 static l2o_status new_hessians(l2o_trainer *t) {
-  const size_t batch = t->share.count, n = t->n;
   l2o_status status = L2O_OK;
-  if (t->settings.fresh || t->solver->gradient_at == L2O_GRADIENT_ANYWHERE)
-    return L2O_OK;
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
-  for (size_t b = 0; b < batch; b++) {
-    if (!t->groups[b] || !l2o_problem_prefers_hessian(&t->problems[b]))
+  for (size_t b = 0; b < t->share.count; b++) {
+    if (!t->groups[b] || !keeps_hessian(t, &t->problems[b]))
       continue;
-    l2o_real *packed = malloc(n * (n + 1) / 2 * sizeof *packed);
-    l2o_status mine = packed ? l2o_problem_hessian(&t->problems[b], packed) : L2O_ERR_NOMEM;
-    t->hessians[b] = packed;
+    const l2o_status mine = new_hessian(&t->hessians[b], &t->problems[b]);
     if (mine) {
 #pragma omp critical(l2o_trainer_sample)
       status = mine;
@@ -280,7 +293,7 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
 static void describe(l2o_trainer *t) {
   const size_t reads = l2o_problem_hessian_reads(t->problems), packed = t->n * (t->n + 1) / 2;
   const char *many = t->width > 1 ? ", for several instances at a time" : "";
-  if (reads && t->hessians[0])
+  if (reads && keeps_hessian(t, t->problems))
     snprintf(t->note, sizeof t->note, "backward passes multiply by the Hessian W'W, %zu reals, instead of by W, %zu%s", packed,
              reads, many);
   else if (reads)
@@ -324,16 +337,16 @@ l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver
   if (status)
     return status;
   /* From here on every rank makes every call that adds up, whatever becomes of its own work. */
-  bool same;
   status = l2o_ranks_agree(s, set_up(&t, diag), diag);
+  const size_t sizes[] = {t.n, t.rows};
   if (!status)
-    status = l2o_ranks_same(s, t.n, &same, diag);
-  if (!status) {
-    l2o_status mine = same ? assemble(out, &t, diag)
-                           : l2o_fail(diag, L2O_ERR_SHAPE, "training needs instances of one size: instance %zu has %zu unknowns",
-                                      t.share.first, t.n);
-    status = l2o_ranks_agree(s, mine, diag);
-  }
+    status = l2o_ranks_compare(s, sizes, sizeof sizes, L2O_ERR_SHAPE,
+                               "training needs instances of one size and one file of them, and the ranks have several", diag);
+  if (!status)
+    status = l2o_ranks_agree(s, assemble(out, &t, diag), diag);
+  if (!status)
+    status = l2o_ranks_compare(s, (*out)->weights, (*out)->parameters * sizeof *(*out)->weights, L2O_ERR_ARG,
+                               "training starts from one set of weights, and the ranks have several", diag);
   if (status && *out) /* another rank failed */
     l2o_trainer_free(*out);
   else if (status)
@@ -561,6 +574,8 @@ l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *
 /* Takes this rank's validation instances through the whole horizon. */
 static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
   const size_t count = t->validation_share.count;
+  if (!t->worker_block && new_workers(t)) /* a step was short of memory */
+    return l2o_fail(diag, L2O_ERR_NOMEM, "validation: %s", l2o_strerror(L2O_ERR_NOMEM));
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
   for (size_t b = 0; b < count; b++) {
     l2o_worker *w = &t->workers[omp_get_thread_num()];

@@ -31,7 +31,7 @@ struct l2o_trainer {
   l2o_problem *problems, *validation;
   double *step_sizes, *validation_steps; /* base step of each instance */
   size_t *groups, *validation_groups;    /* instances that a thread takes together from here on; 0: they are in an earlier group */
-  l2o_real **hessians; /* (share) packed, borrowed from neighbours in a group; NULL: the problem multiplies itself */
+  l2o_real **hessians; /* (share) triangles, see core/matrix.h, one for a group; NULL: the problem multiplies itself */
   double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
   l2o_real *x, *state, *next_x, *next_state;                        /* (share, n) and (share, state_len) */
   double *sums;                                                     /* (share, sum_len) */

@@ -90,7 +90,7 @@ static void add_hessian_products(l2o_lane *const *lanes, const l2o_real *const *
   }
   l2o_status status = L2O_OK;
   if (count && lanes[0]->hessian)
-    l2o_packed_products(count, hv, lanes[0]->hessian, dg, lanes[0]->it.n);
+    l2o_triangle_products(count, hv, lanes[0]->hessian, dg, lanes[0]->it.n);
   else if (count)
     status = l2o_problem_hessian_vector_many(problems, count, hv, tapes, dg, work);
   for (size_t i = 0; i < count; i++) {

@@ -9,7 +9,7 @@
 typedef struct l2o_lane {
   l2o_iterate it;
   l2o_rng rng;
-  const l2o_real *hessian; /* packed, see l2o_problem_hessian(); NULL: the problem multiplies itself */
+  const l2o_real *hessian; /* a triangle, see core/matrix.h; NULL: the problem multiplies itself */
   l2o_real *tape;          /* (unroll, tape_len) */
   l2o_real *slopes;        /* (unroll, n) gradients at the points on the way; only where the loss looks at them */
   l2o_real *dx, *dstate, *dg, *hv;
