@@ -8,60 +8,12 @@
  *   bench_training iterate DIR T THREADS REPEATS  T iterations on all instances; the time of one
  *
  * The last three print: median and least seconds, repeats, megabytes of peak resident memory, final objective. */
-#include <l2o/l2o.h>
-#include <math.h>
+#include "timing.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 static const double LEARNING_RATE = 1e-30; /* the weights do not move while the clock runs: both sides repeat the same step */
-static const double MIN_SECONDS = 0.5;     /* short tasks repeat for at least so long */
-enum { MAX_REPEATS = 50000, PATH_SIZE = 4096 };
-
-static l2o_diag diag;
-
-static void must(l2o_status status) {
-  if (status == L2O_OK)
-    return;
-  fprintf(stderr, "bench_training: %s\n", diag.text[0] ? diag.text : l2o_strerror(status));
-  exit(1);
-}
-
-static void *get(size_t count, size_t size) {
-  void *p = calloc(count, size);
-  if (!p)
-    must(L2O_ERR_NOMEM);
-  return p;
-}
-
-static const char *in(char path[PATH_SIZE], const char *folder, const char *name) {
-  if (snprintf(path, PATH_SIZE, "%s/%s.safetensors", folder, name) >= PATH_SIZE)
-    must(L2O_ERR_ARG);
-  return path;
-}
-
-static size_t size_of(const char *text) {
-  char *end;
-  unsigned long long value = strtoull(text, &end, 10);
-  if (*end || value == 0) {
-    fprintf(stderr, "bench_training: '%s' is not a positive number\n", text);
-    exit(2);
-  }
-  return (size_t)value;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* What the timed tasks work on. */
 typedef struct work {
@@ -76,7 +28,8 @@ typedef struct work {
   double objective;
 } work;
 
-static void train_once(work *w) {
+static void train_once(void *context) {
+  work *w = context;
   l2o_train_record record;
   must(l2o_trainer_step(w->trainer, &record, &diag));
   w->objective = record.loss;
@@ -97,10 +50,11 @@ static void solve(work *w, size_t count) {
     w->objective += w->results[i].last.objective;
 }
 
-static void solve_once(work *w) {
-  solve(w, 1);
+static void solve_once(void *context) {
+  solve(context, 1);
 }
-static void iterate_once(work *w) {
+static void iterate_once(void *context) {
+  work *w = context;
   solve(w, w->count);
 }
 
@@ -121,24 +75,6 @@ static void new_problems(work *w, size_t count) {
   w->x = get(count * w->n, sizeof *w->x);
   for (size_t i = 0; i < count; i++)
     must(l2o_family_sample(w->family, &w->problems[i], 0, L2O_PURPOSE_TRAIN, i, &diag));
-}
-
-static void report(work *w, void (*task)(work *), size_t repeats, double per) {
-  double *seconds = get(MAX_REPEATS, sizeof *seconds), spent = 0;
-  struct rusage usage;
-  size_t done = 0;
-  task(w); /* warm-up */
-  for (; done < MAX_REPEATS && (done < repeats || spent < MIN_SECONDS); done++) {
-    const double begin = now();
-    task(w);
-    seconds[done] = now() - begin;
-    spent += seconds[done];
-  }
-  qsort(seconds, done, sizeof *seconds, ascending);
-  getrusage(RUSAGE_SELF, &usage);
-  printf("%.9g %.9g %zu %.1f %.9g\n", 0.5 * (seconds[(done - 1) / 2] + seconds[done / 2]) / per, seconds[0] / per, done,
-         (double)usage.ru_maxrss / 1024, w->objective);
-  free(seconds);
 }
 
 /* Instances from the qp family; the initial weights with a small random last layer, so that every gradient is at work. */
@@ -224,11 +160,11 @@ int main(int argc, char **argv) {
   if (gradient)
     write_gradient(&w, folder);
   else if (train)
-    report(&w, train_once, size_of(argv[5]), 1);
+    report(train_once, &w, size_of(argv[5]), 1, &w.objective);
   else if (one)
-    report(&w, solve_once, size_of(argv[5]), 1);
+    report(solve_once, &w, size_of(argv[5]), 1, &w.objective);
   else
-    report(&w, iterate_once, size_of(argv[5]), (double)w.T);
+    report(iterate_once, &w, size_of(argv[5]), (double)w.T, &w.objective);
   for (size_t i = 0; w.problems && i < (one ? 1 : w.count); i++)
     l2o_problem_free(&w.problems[i]);
   free(w.problems);

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# libl2o beside PyTorch on the same work, alternating in one run; prints a Markdown table. README.md tells more.
+# libl2o beside PyTorch on the same work, alternating in one run; prints Markdown tables. README.md tells more.
 #   PYTHON=python3  a Python that has torch and safetensors     BUILD=build/benchmarks  where to build
-#   ROUNDS=5  REPEATS=3 (in a round)  THREADS='1 2'  PRECISION=single|double  TASKS='small large wide solve iterate'
+#   ROUNDS=5  REPEATS=3 (in a round)  THREADS='1 2'  PRECISION=single|double  MODES='eager compiled' (what PyTorch does)
+#   TASKS='small large wide batch batch-wide solve iterate lstm threads'
 set -eu
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
@@ -11,33 +12,72 @@ rounds=${ROUNDS:-5}
 repeats=${REPEATS:-3}
 thread_counts=${THREADS:-1 2}
 L2O_PRECISION=${PRECISION:-single}
-tasks=${TASKS:-small large wide solve iterate}
+modes=${MODES:-eager compiled}
+tasks=${TASKS:-small large wide batch batch-wide solve iterate lstm threads}
 export L2O_PRECISION
-peer="$python benchmarks/training/math_l2o_gd.py"
+here=benchmarks/training
 
 case $L2O_PRECISION in
-single) program=bench_training_single library=libl2of tolerance=1e-4 bytes=4 ;;
-double) program=bench_training library=libl2o tolerance=1e-9 bytes=8 ;;
+single) suffix=_single library=libl2of tolerance=1e-4 bytes=4 ;;
+double) suffix='' library=libl2o tolerance=1e-9 bytes=8 ;;
 *)
   echo "PRECISION is single or double, not '$L2O_PRECISION'" >&2
   exit 2
   ;;
 esac
+for mode in $modes; do
+  case $mode in
+  eager | compiled) ;;
+  *)
+    echo "MODES are eager and compiled, not '$mode'" >&2
+    exit 2
+    ;;
+  esac
+done
 
-versions=$($peer version) # says what is missing, if something is
+versions=$("$python" $here/math_l2o_gd.py version) # says what is missing, if something is
 cmake -S . -B "$build" -DL2O_BUILD_BENCHMARKS=ON -DL2O_BUILD_COMMANDS=OFF -DL2O_BUILD_TESTS=OFF --log-level=WARNING >/dev/null
-cmake --build "$build" --target "$program" >/dev/null
-ours=$build/benchmarks/$program
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-
-# column N: of the rounds' numbers, ascending
-column() {
-  awk -v c="$1" '{print $c}' "$work/rows" | sort -g
+cmake --build "$build" --target "bench_training$suffix" "bench_lstm$suffix" >"$work/build" || {
+  cat "$work/build" >&2
+  exit 1
 }
-middle() {
-  awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'
+TORCHINDUCTOR_CACHE_DIR=$work/inductor # compilation is timed from nothing
+export TORCHINDUCTOR_CACHE_DIR
+
+# ours PROGRAM ARGUMENTS..., peer MODE PROGRAM ARGUMENTS...: PROGRAM is training or lstm
+ours() {
+  ours_program=$build/benchmarks/bench_$1$suffix
+  shift
+  "$ours_program" "$@"
+}
+peer() {
+  peer_mode=$1
+  case $2 in training) peer_program=math_l2o_gd.py ;; *) peer_program=$2.py ;; esac
+  shift 2
+  L2O_MODE=$peer_mode "$python" "$here/$peer_program" "$@"
+}
+
+# sorted FILE N: column N, ascending; median, least, most of it
+sorted() {
+  awk -v c="$2" '{print $c}' "$1" | sort -g
+}
+median() {
+  sorted "$1" "$2" | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'
+}
+least() {
+  sorted "$1" "$2" | head -n 1
+}
+most() {
+  sorted "$1" "$2" | tail -n 1
+}
+time_of() {
+  awk -v x="$1" 'BEGIN {
+    if (x >= 1) printf "%.3g s", x
+    else if (x >= 1e-3) printf "%.3g ms", 1e3 * x
+    else printf "%.3g us", 1e6 * x}'
 }
 
 # Would the peer's activations, T N hidden numbers, fit into the memory that is free?
@@ -45,38 +85,88 @@ fits() {
   awk -v need="$(($1 * $2 * $3 * bytes / 1024))" '/^MemAvailable/ {exit !($2 > 1.1 * need)}' /proc/meminfo
 }
 
-# compare LABEL TASK FOLDER T: one row of the table for each thread count
+# both_agree A B: do the two lines end at the same objective? Otherwise the times mean nothing.
+both_agree() {
+  echo "$1 $2" | awk -v t=$tolerance '{d = $5 - $NF; if (d < 0) d = -d; m = $5 < 0 ? -$5 : $5
+    if (!(d <= t * m)) {print "objectives differ: " $5 ", " $NF; exit 1}}' >&2
+}
+
+# compare LABEL PROGRAM TASK FOLDER T MODES: one row of the table for each thread count. A round runs the peer in each mode, and ours
+# between.
 compare() {
   for threads in $thread_counts; do
     export OMP_NUM_THREADS="$threads"
-    : >"$work/rows"
+    rm -f "$work"/rows.*
     round=0
     while [ "$round" -lt "$rounds" ]; do
-      a=$($peer "$2" "$work/$3" "$4" "$threads" "$repeats")
-      b=$("$ours" "$2" "$work/$3" "$4" "$threads" "$repeats")
-      # both end at the same objective, or the times mean nothing
-      echo "$a $b" | awk -v t=$tolerance '{d = $5 - $10; if (d < 0) d = -d; if (!(d <= t * $5)) {print "objectives differ: " $5 ", " $10; exit 1}}' >&2
-      echo "$a $b" | awk '{print $1, $6, $1 / $6, $4, $9, $2, $7}' >>"$work/rows"
+      b=$(ours "$2" "$3" "$work/$4" "$5" "$threads" "$repeats")
+      echo "$b" >>"$work/rows.ours"
+      for mode in $6; do
+        a=$(peer "$mode" "$2" "$3" "$work/$4" "$5" "$threads" "$repeats")
+        both_agree "$a" "$b"
+        echo "$a $b" | awk '{print $1, $2, $1 / $7, $4, $6}' >>"$work/rows.$mode"
+        if [ "$mode" != "${6##* }" ]; then
+          b=$(ours "$2" "$3" "$work/$4" "$5" "$threads" "$repeats")
+          echo "$b" >>"$work/rows.ours"
+        fi
+      done
       round=$((round + 1))
     done
-    awk -v label="$1" -v threads="$threads" \
-      -v peer="$(column 1 | middle)" -v ours="$(column 2 | middle)" -v ratio="$(column 3 | middle)" \
-      -v low="$(column 3 | head -n 1)" -v high="$(column 3 | tail -n 1)" -v peer_least="$(column 6 | head -n 1)" \
-      -v ours_least="$(column 7 | head -n 1)" -v peer_mb="$(column 4 | tail -n 1)" -v ours_mb="$(column 5 | tail -n 1)" '
-      function s(x) {return x >= 1 ? sprintf("%.3g s", x) : x >= 1e-3 ? sprintf("%.3g ms", 1e3 * x) : sprintf("%.3g us", 1e6 * x)}
-      BEGIN {printf "| %s | %d | %s | %s | %.0f (%.0f to %.0f) | %.0f | %.0f MB | %.0f MB |\n", label, threads, s(peer), s(ours), \
-        ratio, low, high, peer_least / ours_least, peer_mb, ours_mb}'
+    printf '| %s | %d | %s |' "$1" "$threads" "$(time_of "$(median "$work/rows.ours" 1)")"
+    for mode in $modes; do
+      rows=$work/rows.$mode
+      if [ -e "$rows" ]; then
+        printf ' %s | %s |' "$(time_of "$(median "$rows" 1)")" \
+          "$(echo "$(median "$rows" 3) $(least "$rows" 3) $(most "$rows" 3) $(least "$rows" 2) $(least "$work/rows.ours" 2)" |
+            awk '{printf "%.3g (%.3g to %.3g); %.3g", $1, $2, $3, $4 / $5}')"
+      else
+        printf ' - | - |'
+      fi
+    done
+    printf ' %.0f MB |' "$(most "$work/rows.ours" 4)"
+    for mode in $modes; do
+      if [ -e "$work/rows.$mode" ]; then printf ' %.0f MB |' "$(most "$work/rows.$mode" 4)"; else printf ' - |'; fi
+    done
+    if [ -e "$work/rows.compiled" ]; then
+      printf ' %s |\n' "$(time_of "$(most "$work/rows.compiled" 5)")" # the first round's: the others find it in inductor's cache
+    else
+      printf ' - |\n'
+    fi
   done
 }
 
-# prepare FOLDER N M BATCH HIDDEN T: the data, and the check that both sides compute the same loss and gradients
+# speedup LABEL PROGRAM TASK FOLDER T: ours with two threads against one
+speedup() {
+  rm -f "$work/rows.threads"
+  round=0
+  while [ "$round" -lt "$rounds" ]; do
+    a=$(OMP_NUM_THREADS=1 ours "$2" "$3" "$work/$4" "$5" 1 "$repeats")
+    b=$(OMP_NUM_THREADS=2 ours "$2" "$3" "$work/$4" "$5" 2 "$repeats")
+    both_agree "$a" "$b"
+    echo "$a $b" | awk '{print $1, $2, $6, $7, $1 / $6}' >>"$work/rows.threads"
+    round=$((round + 1))
+  done
+  rows=$work/rows.threads
+  echo "$(median "$rows" 5) $(least "$rows" 5) $(most "$rows" 5) $(least "$rows" 2) $(least "$rows" 4)" |
+    awk -v label="$1" -v one="$(time_of "$(median "$rows" 1)")" -v two="$(time_of "$(median "$rows" 3)")" \
+      '{printf "| %s | %s | %s | %.2f (%.2f to %.2f) | %.2f |\n", label, one, two, $1, $2, $3, $4 / $5}'
+}
+
+# prepare FOLDER N M BATCH HIDDEN: the data
 prepare() {
   mkdir "$work/$1"
-  "$ours" write "$work/$1" "$2" "$3" "$4" "$5"
+  ours training write "$work/$1" "$2" "$3" "$4" "$5"
+}
+
+# agree LABEL PROGRAM FOLDER T: do both sides compute the same loss and gradients?
+agree() {
   for threads in $thread_counts; do
-    OMP_NUM_THREADS=$threads "$ours" gradient "$work/$1" "$6" "$threads"
-    printf -- '- %sx%s, batch %s, hidden %s, T = %s, %s threads: ' "$2" "$3" "$4" "$5" "$6" "$threads"
-    OMP_NUM_THREADS=$threads $peer check "$work/$1" "$6" "$threads" "$tolerance"
+    export OMP_NUM_THREADS="$threads"
+    ours "$2" gradient "$work/$3" "$4" "$threads"
+    for mode in $modes; do
+      printf -- '- %s, T = %s, %s threads, %s: ' "$1" "$4" "$threads" "$mode"
+      TORCHINDUCTOR_CACHE_DIR=$work/inductor-check peer "$mode" "$2" check "$work/$3" "$4" "$threads" "$tolerance"
+    done
   done
 }
 
@@ -89,23 +179,67 @@ echo "$versions; $library $(sed -n 's/^project(l2o VERSION \([0-9.]*\).*/\1/p' C
 echo
 echo "Agreement (at most $tolerance of the largest entry):"
 echo
-wide_fits=true
-if wants small || wants solve; then prepare small 32 20 32 1024 100; fi
-if wants large; then prepare large 512 400 10 1024 100; fi
+wide_modes=$modes batch_modes=$modes batch_wide_modes=$modes
+if wants small || wants solve; then
+  prepare small 32 20 32 1024
+  agree '32x20, batch 32, hidden 1024' training small 100
+fi
+if wants large; then
+  prepare large 512 400 10 1024
+  agree '512x400, batch 10, hidden 1024' training large 100
+fi
 if wants wide; then
-  if fits 100 5120 5120; then
-    prepare wide 512 400 10 5120 100
-  else
-    wide_fits=false
-    echo "- 512x400, batch 10, hidden 5120: skipped, PyTorch needs more memory than is free"
+  prepare wide 512 400 10 5120
+  if fits 100 5120 5120; then agree '512x400, batch 10, hidden 5120' training wide 100; else wide_modes=''; fi
+fi
+if wants batch || wants threads; then
+  prepare batch 512 400 32 1024
+  if wants batch; then
+    if fits 100 16384 1024; then agree '512x400, batch 32, hidden 1024' training batch 100; else batch_modes=''; fi
   fi
 fi
-if wants iterate; then prepare iterate 512 400 32 1024 5; fi
+if wants batch-wide; then
+  prepare batch-wide 512 400 32 5120
+  if fits 100 16384 5120; then agree '512x400, batch 32, hidden 5120' training batch-wide 100; else batch_wide_modes=''; fi
+fi
+if wants iterate; then
+  prepare iterate 512 400 32 1024
+  agree '512x400, batch 32, hidden 1024' training iterate 5
+fi
+if wants lstm; then
+  mkdir "$work/lstm"
+  ours lstm write "$work/lstm" 32 500 20 20
+  agree 'LSTM, 16000 coordinates, hidden 20' lstm lstm 20
+fi
+if [ -z "$wide_modes" ] || [ -z "$batch_modes" ] || [ -z "$batch_wide_modes" ]; then
+  echo
+  echo "A row without PyTorch: its activations would not fit into the memory that is free."
+fi
 echo
-echo "| work | threads | PyTorch | $library | times faster (range) | by fastest repeats | PyTorch memory | $library memory |"
-echo "|---|---|---|---|---|---|---|---|"
-if wants small; then compare 'training step, 32x20, batch 32, T = 100, hidden 1024' train small 100; fi
-if wants large; then compare 'training step, 512x400, batch 10, T = 100, hidden 1024' train large 100; fi
-if wants wide && $wide_fits; then compare 'training step, 512x400, batch 10, T = 100, hidden 5120' train wide 100; fi
-if wants solve; then compare '100 iterations on one 32x20 instance, hidden 1024' solve small 100; fi
-if wants iterate; then compare 'one iteration of 20, 512x400, batch 32, hidden 1024' iterate iterate 20; fi
+heading="| work | threads | $library |" rule='|---|---|---|'
+for mode in $modes; do
+  heading="$heading PyTorch $mode | times faster (range); by fastest repeats |" rule="$rule---|---|"
+done
+heading="$heading $library memory |" rule="$rule---|"
+for mode in $modes; do heading="$heading $mode memory |" rule="$rule---|"; done
+echo "$heading compiling |"
+echo "$rule---|"
+if wants small; then compare 'training step, 32x20, batch 32, T = 100, hidden 1024' training train small 100 "$modes"; fi
+if wants large; then compare 'training step, 512x400, batch 10, T = 100, hidden 1024' training train large 100 "$modes"; fi
+if wants wide; then compare 'training step, 512x400, batch 10, T = 100, hidden 5120' training train wide 100 "$wide_modes"; fi
+if wants batch; then compare 'training step, 512x400, batch 32, T = 100, hidden 1024' training train batch 100 "$batch_modes"; fi
+if wants batch-wide; then
+  compare 'training step, 512x400, batch 32, T = 100, hidden 5120' training train batch-wide 100 "$batch_wide_modes"
+fi
+if wants solve; then compare '100 iterations on one 32x20 instance, hidden 1024' training solve small 100 "$modes"; fi
+if wants iterate; then compare 'one iteration of 20, 512x400, batch 32, hidden 1024' training iterate iterate 20 "$modes"; fi
+if wants lstm; then
+  compare 'LSTM segment, 16000 coordinates (LASSO 500x250, batch 32), 2 layers, hidden 20, T = 20: network alone' lstm train lstm 20 "$modes"
+fi
+if wants threads; then
+  echo
+  echo "| $library alone | 1 thread | 2 threads | times faster (range) | by fastest repeats |"
+  echo '|---|---|---|---|---|'
+  speedup 'training step, 512x400, batch 32, T = 100, hidden 1024' training train batch 100
+  if wants lstm; then speedup 'LSTM segment, 16000 coordinates, 2 layers, hidden 20, T = 20' lstm train lstm 20; fi
+fi

@@ -1,0 +1,734 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How near the kernels come to what the machine gives: bench_limits ROUNDS SECONDS prints a Markdown table of the machine's limits
+ * and of every kernel, measured in turn in ROUNDS rounds of SECONDS each. Every kernel is checked before it is timed. */
+#include "core/linalg.h"
+#include "core/matrix.h"
+#include "measure.h"
+#include "nn/activation.h"
+#include "nn/coordinate_mlp.h"
+#include "nn/lstm.h"
+#include "nn/output_scale.h"
+#include "reads.h"
+#include <l2o/l2o.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef L2O_SINGLE
+#define libm_exp expf
+static const char GEMM[] = "sgemm";
+static const double TOLERANCE = 1e-4; /* of the largest entry */
+#else
+#define libm_exp exp
+static const char GEMM[] = "dgemm";
+static const double TOLERANCE = 1e-11;
+#endif
+enum { VECTORS = 4, STEPS = 100 };
+
+static l2o_diag diag;
+
+static void must(l2o_status status) {
+  if (status == L2O_OK)
+    return;
+  fprintf(stderr, "bench_limits: %s\n", diag.text[0] ? diag.text : l2o_strerror(status));
+  exit(1);
+}
+
+/* What the lines work on lives until the program ends. */
+static l2o_real *reals(size_t count) {
+  return get(count, sizeof(l2o_real));
+}
+
+static l2o_real *normals(size_t count, uint64_t stream, double scale) {
+  l2o_real *x = reals(count);
+  double *draw = get(count, sizeof *draw);
+  l2o_rng rng;
+  l2o_rng_seed(&rng, 1, stream, 0);
+  l2o_rng_normal(&rng, draw, count);
+  for (size_t i = 0; i < count; i++)
+    x[i] = (l2o_real)(scale * draw[i]);
+  free(draw);
+  return x;
+}
+
+/* Ends the program unless `got` is within the tolerance of `expected`. */
+static void check(const char *what, const l2o_real *got, const double *expected, size_t n) {
+  double worst = 0, largest = 0;
+  bool finite = true;
+  for (size_t i = 0; i < n; i++) {
+    finite = finite && isfinite((double)got[i]);
+    worst = fmax(worst, fabs((double)got[i] - expected[i]));
+    largest = fmax(largest, fabs(expected[i]));
+  }
+  if (finite && worst <= TOLERANCE * largest)
+    return;
+  fprintf(stderr, "bench_limits: %s is off by %.2g, of %.2g at most\n", what, worst, largest);
+  exit(1);
+}
+
+/* The machine */
+
+typedef struct stream {
+  l2o_real *a, *b, *c;
+  size_t n;
+  volatile l2o_real sum; /* read by nobody, but written for sure */
+} stream;
+
+static void sum_once(void *context) {
+  stream *s = context;
+  s->sum = bench_sum(s->a, s->n);
+}
+static void triad_once(void *context) {
+  stream *s = context;
+  bench_triad(s->a, s->b, 3, s->c, s->n);
+}
+
+static size_t cache_bytes(int name, size_t otherwise) {
+  const long size = sysconf(name);
+  return size > 0 ? (size_t)size : otherwise;
+}
+static size_t l1_bytes(void) {
+  return cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32768);
+}
+static size_t l2_bytes(void) {
+  return cache_bytes(_SC_LEVEL2_CACHE_SIZE, 1048576);
+}
+/* Where a kernel finds the data that it goes over again and again. */
+static limit home_of(double bytes) {
+  return bytes <= (double)l1_bytes() ? LIMIT_L1 : bytes <= (double)l2_bytes() ? LIMIT_L2 : LIMIT_BEYOND;
+}
+
+static void add_read(const char *name, limit which, size_t bytes) {
+  stream *s = get(1, sizeof *s);
+  s->n = bytes / sizeof(l2o_real);
+  s->a = reals(s->n);
+  for (size_t i = 0; i < s->n; i++)
+    s->a[i] = i % 2 ? 1 : -1;
+  s->a[0] = 0;
+  sum_once(s);
+  if (s->sum != (s->n % 2 ? 0 : 1))
+    must(L2O_ERR_NUMERIC);
+  line *l = line_add(name, sum_once, s, 1);
+  l->bytes = (double)bytes;
+  l->measures = which;
+}
+
+static void add_triad(void) {
+  stream *s = get(1, sizeof *s);
+  s->n = ((size_t)64 << 20) / sizeof(l2o_real);
+  s->a = reals(s->n);
+  s->b = reals(s->n);
+  s->c = reals(s->n);
+  for (size_t i = 0; i < s->n; i++)
+    s->b[i] = 1, s->c[i] = 2;
+  triad_once(s);
+  for (size_t i = 0; i < s->n; i++)
+    if (s->a[i] != 7)
+      must(L2O_ERR_NUMERIC);
+  line *l = line_add("a = b + s c, 64 MiB each", triad_once, s, 1);
+  l->bytes = 3.0 * (double)s->n * sizeof(l2o_real);
+  l->stores = true;
+  l->remark = "reads 2, writes 1; ordinary stores read the line first, which is not counted";
+}
+
+typedef struct product {
+  l2o_real *A, *B, *C;
+  size_t n;
+} product;
+
+static void gemm_once(void *context) {
+  const product *p = context;
+  l2o_gemm(p->C, p->A, false, p->B, true, p->n, p->n, p->n);
+}
+
+static void add_gemm(size_t n) {
+  product *p = get(1, sizeof *p);
+  double expected[8] = {0};
+  char name[LINE_NAME];
+  p->n = n;
+  p->A = normals(n * n, 1, 1);
+  p->B = normals(n * n, 2, 1);
+  p->C = reals(n * n);
+  gemm_once(p);
+  for (size_t j = 0; j < 8; j++)
+    for (size_t k = 0; k < n; k++)
+      expected[j] += (double)p->A[5 * n + k] * (double)p->B[j * n + k];
+  check("the matrix product", p->C + 5 * n, expected, 8);
+  snprintf(name, sizeof name, "OpenBLAS %s, %zu^3", GEMM, n);
+  line *l = line_add(name, gemm_once, p, 1);
+  l->flops = 2.0 * (double)n * (double)n * (double)n;
+  l->measures = LIMIT_FLOPS;
+}
+
+typedef struct region {
+  int threads;
+  struct {
+    volatile int ran;
+    char apart[60]; /* a cache line each */
+  } member[2];
+} region;
+
+static void region_once(void *context) {
+  region *r = context;
+#pragma omp parallel num_threads(r->threads)
+  r->member[omp_get_thread_num()].ran++;
+}
+
+static void add_region(int threads) {
+  region *r = get(1, sizeof *r);
+  char name[LINE_NAME];
+  r->threads = threads;
+  region_once(r);
+  for (int i = 0; i < threads; i++)
+    if (r->member[i].ran != 1)
+      must(L2O_ERR_NUMERIC);
+  snprintf(name, sizeof name, "OpenMP region of %d thread%s", threads, threads > 1 ? "s" : "");
+  line_add(name, region_once, r, 1);
+}
+
+/* Matrices with few vectors */
+
+typedef struct products {
+  size_t count, m, n;
+  l2o_real *A, *x[VECTORS], *b[VECTORS], *g[VECTORS], *r[VECTORS];
+  double squares[VECTORS];
+} products;
+
+static void normal_once(void *context) {
+  products *p = context;
+  l2o_normal_products(p->count, p->g, p->r, p->squares, p->A, (const l2o_real *const *)p->x, (const l2o_real *const *)p->b, p->m,
+                      p->n);
+}
+
+static void two_gemv_once(void *context) {
+  products *p = context;
+  for (size_t c = 0; c < p->count; c++) {
+    l2o_gemv(p->r[c], p->A, p->x[c], p->m, p->n);
+    for (size_t i = 0; i < p->m; i++)
+      p->r[c][i] -= p->b[c][i];
+    l2o_gemv_t(p->g[c], p->A, p->r[c], p->m, p->n);
+    p->squares[c] = l2o_dot(p->r[c], p->r[c], p->m);
+  }
+}
+
+static void triangle_once(void *context) {
+  products *p = context;
+  l2o_triangle_products(p->count, p->g, p->A, (const l2o_real *const *)p->x, p->n);
+}
+
+static products *new_products(size_t count, size_t m, size_t n, size_t entries) {
+  products *p = get(1, sizeof *p);
+  *p = (products){.count = count, .m = m, .n = n, .A = normals(entries, 3, 1)};
+  for (size_t c = 0; c < count; c++) {
+    p->x[c] = normals(n, 4 + c, 1);
+    p->b[c] = normals(m, 14 + c, 1);
+    p->g[c] = reals(n);
+    p->r[c] = reals(m);
+  }
+  return p;
+}
+
+/* g = A'(A x - b) and |A x - b|^2 in double */
+static void check_normal(const products *p, const char *what) {
+  for (size_t c = 0; c < p->count; c++) {
+    double *g = get(p->n, sizeof *g), squares = 0;
+    for (size_t i = 0; i < p->m; i++) {
+      double r = -(double)p->b[c][i];
+      for (size_t j = 0; j < p->n; j++)
+        r += (double)p->A[i * p->n + j] * (double)p->x[c][j];
+      for (size_t j = 0; j < p->n; j++)
+        g[j] += r * (double)p->A[i * p->n + j];
+      squares += r * r;
+    }
+    const l2o_real got = (l2o_real)p->squares[c];
+    check(what, p->g[c], g, p->n);
+    check(what, &got, &squares, 1);
+    memset(p->g[c], 0, p->n * sizeof *p->g[c]);
+    free(g);
+  }
+}
+
+/* The fused products, and two calls of OpenBLAS that do the same. */
+static void add_normal(size_t m, size_t n, size_t count) {
+  products *p = new_products(count, m, n, m * n);
+  char name[LINE_NAME];
+  normal_once(p);
+  check_normal(p, "l2o_normal_products");
+  two_gemv_once(p);
+  check_normal(p, "OpenBLAS");
+  snprintf(name, sizeof name, "two gemv of OpenBLAS, %zux%zu, %zu vector%s", n, m, count, count > 1 ? "s" : "");
+  line *peer = line_add(name, two_gemv_once, p, 1);
+  snprintf(name, sizeof name, "l2o_normal_products, %zux%zu, %zu vector%s", n, m, count, count > 1 ? "s" : "");
+  line *ours = line_add(name, normal_once, p, 1);
+  const double matrix = (double)(m * n * sizeof(l2o_real)), vectors = (double)(count * 2 * (m + n) * sizeof(l2o_real));
+  ours->beside_above = true;
+  ours->bytes = matrix;
+  peer->bytes = 2 * (double)count * matrix;
+  ours->from = peer->from = home_of(matrix + vectors);
+  ours->flops = peer->flops = 4 * (double)(m * n * count);
+}
+
+static void add_triangle(size_t n, size_t count) {
+  products *p = new_products(count, 1, n, n * (n + 1) / 2);
+  char name[LINE_NAME];
+  l2o_real *packed = p->A;
+  p->A = reals(l2o_triangle_len(n));
+  l2o_triangle_fill(p->A, packed, n);
+  triangle_once(p);
+  for (size_t c = 0; c < count; c++) {
+    double *y = get(n, sizeof *y);
+    const l2o_real *entry = packed;
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = i; j < n; j++, entry++) {
+        y[i] += (double)*entry * (double)p->x[c][j];
+        y[j] += i != j ? (double)*entry * (double)p->x[c][i] : 0;
+      }
+    check("l2o_triangle_products", p->g[c], y, n);
+    free(y);
+  }
+  snprintf(name, sizeof name, "l2o_triangle_products, n = %zu, %zu vector%s", n, count, count > 1 ? "s" : "");
+  line *l = line_add(name, triangle_once, p, 1);
+  l->bytes = (double)(n * (n + 1) / 2 * sizeof(l2o_real));
+  l->from = home_of(l->bytes);
+  l->flops = 2 * (double)(n * n * count);
+}
+
+/* Activations */
+
+typedef struct elements {
+  size_t n;
+  l2o_real *x, *y;
+} elements;
+
+static void exp_once(void *context) {
+  const elements *e = context;
+  l2o_exp(e->y, e->x, e->n);
+}
+static void libm_exp_once(void *context) {
+  const elements *e = context;
+  for (size_t i = 0; i < e->n; i++)
+    e->y[i] = libm_exp(e->x[i]);
+}
+static void sigmoid2_once(void *context) {
+  const elements *e = context;
+  l2o_output_scale_forward(e->y, e->x, L2O_SCALE_SIGMOID2, e->n);
+}
+static void libm_sigmoid2_once(void *context) {
+  const elements *e = context;
+  for (size_t i = 0; i < e->n; i++)
+    e->y[i] = 2 / (1 + libm_exp(-e->x[i]));
+}
+
+static double double_sigmoid2(double a) {
+  return 2 / (1 + exp(-a));
+}
+
+static void add_elements(const char *name, void (*work)(void *), double (*function)(double), bool beside_above) {
+  elements *e = get(1, sizeof *e);
+  e->n = 2048; /* both arrays stay in the first level */
+  e->x = normals(e->n, 30, 2);
+  e->y = reals(e->n);
+  double *expected = get(e->n, sizeof *expected);
+  for (size_t i = 0; i < e->n; i++)
+    expected[i] = function((double)e->x[i]);
+  work(e);
+  check(name, e->y, expected, e->n);
+  free(expected);
+  line *l = line_add(name, work, e, 1);
+  l->elements = (double)e->n;
+  l->bytes = 2.0 * (double)e->n * sizeof(l2o_real);
+  l->from = LIMIT_L1;
+  l->beside_above = beside_above;
+}
+
+/* The coordinate-wise network */
+
+enum { COORDINATES = 512, INSTANCES = 32 }; /* as many coordinates a call as a 512x400 instance has, from instances in turn */
+
+typedef struct network {
+  size_t hidden, at, parameters;
+  l2o_model *model;
+  l2o_real *g, *x, *p, *dp, *record[INSTANCES];
+  double *sum, *weights[2];
+} network;
+
+static void forward_once(void *context) {
+  network *w = context;
+  const size_t i = w->at++ % INSTANCES, first = i * COORDINATES;
+  l2o_coordinate_mlp_forward(w->model, w->p + first, w->record[i], w->g + first, w->x + first, COORDINATES);
+}
+
+static void backward_once(void *context) {
+  network *w = context;
+  const size_t i = w->at++ % INSTANCES, first = i * COORDINATES;
+  l2o_coordinate_mlp_backward(w->model, w->sum, NULL, NULL, w->dp + first, w->p + first, w->record[i], w->g + first, w->x + first,
+                              COORDINATES);
+}
+
+static void commit_once(void *context) {
+  network *w = context;
+  must(l2o_model_set_parameters(w->model, w->weights[w->at++ % 2], w->parameters));
+}
+
+/* The initial weights with a small random last layer, and the same a small step on. */
+static l2o_model *new_model(size_t hidden, const char *evaluation, double **weights, size_t *count) {
+  char spec[200];
+  l2o_model *model;
+  l2o_rng rng;
+  snprintf(spec, sizeof spec, "math-l2o-gd:hidden=%zu,expansion=100,evaluation=%s", hidden, evaluation);
+  must(l2o_model_new(&model, spec, 1, &diag));
+  const l2o_real *values = l2o_model_parameters(model, count);
+  double *first = weights[0] = get(*count, sizeof(double)), *second = weights[1] = get(*count, sizeof(double));
+  for (size_t i = 0; i < *count; i++)
+    first[i] = (double)values[i];
+  for (size_t i = 0; i < l2o_model_tensor_count(model); i++) {
+    const l2o_model_tensor tensor = l2o_model_tensor_at(model, i);
+    if (strcmp(tensor.name, "linear_p.weight") != 0)
+      continue;
+    l2o_rng_seed(&rng, 1, 0, 0);
+    l2o_rng_normal(&rng, first + tensor.offset, tensor.count);
+    for (size_t j = 0; j < tensor.count; j++)
+      first[tensor.offset + j] *= 1e-4;
+  }
+  l2o_rng_seed(&rng, 2, 0, 0);
+  l2o_rng_normal(&rng, second, *count);
+  for (size_t i = 0; i < *count; i++)
+    second[i] = first[i] * (1 + 1e-3 * second[i]);
+  must(l2o_model_set_parameters(model, first, *count));
+  return model;
+}
+
+static network *new_network(size_t hidden, const char *evaluation) {
+  network *w = get(1, sizeof *w);
+  const size_t n = COORDINATES * INSTANCES;
+  *w = (network){.hidden = hidden, .g = normals(n, 40, 1), .x = normals(n, 41, 1), .p = reals(n)};
+  for (size_t i = 0; i < INSTANCES; i++)
+    w->record[i] = reals(l2o_coordinate_record_len(COORDINATES));
+  w->dp = normals(n, 42, 1e-3);
+  w->model = new_model(hidden, evaluation, w->weights, &w->parameters);
+  w->sum = get(w->model->type->sum_len(w->model), sizeof *w->sum);
+  return w;
+}
+
+/* p and dL/dparameters of both evaluations of one instance. */
+static void compare_networks(network *angular, network *dense) {
+  double *expected = get(COORDINATES, sizeof *expected), *gradient = get(angular->parameters, sizeof *gradient);
+  double *dense_gradient = get(angular->parameters, sizeof *dense_gradient);
+  l2o_real *got = get(angular->parameters, sizeof *got);
+  forward_once(angular);
+  forward_once(dense);
+  angular->at = dense->at = 0;
+  backward_once(angular);
+  backward_once(dense);
+  for (size_t i = 0; i < COORDINATES; i++)
+    expected[i] = (double)dense->p[i];
+  check("l2o_coordinate_mlp_forward", angular->p, expected, COORDINATES);
+  angular->model->type->gradient(angular->model, gradient, angular->sum);
+  dense->model->type->gradient(dense->model, dense_gradient, dense->sum);
+  for (size_t i = 0; i < l2o_model_tensor_count(angular->model); i++) {
+    const l2o_model_tensor tensor = l2o_model_tensor_at(angular->model, i);
+    for (size_t j = 0; j < tensor.count; j++)
+      got[j] = (l2o_real)gradient[tensor.offset + j];
+    check(tensor.name, got, dense_gradient + tensor.offset, tensor.count);
+  }
+  for (size_t i = 1; i < INSTANCES; i++)
+    forward_once(angular); /* the records of all instances, which the backward pass reads */
+  free(expected);
+  free(gradient);
+  free(dense_gradient);
+  free(got);
+}
+
+static void add_network_line(network *w, const char *what, void (*work)(void *), double dense_flops) {
+  char name[LINE_NAME];
+  snprintf(name, sizeof name, "l2o_coordinate_mlp_%s, hidden %zu, %d coordinates", what, w->hidden, COORDINATES);
+  line *l = line_add(name, work, w, 1);
+  l->elements = COORDINATES;
+  l->flops = dense_flops * (double)w->hidden * COORDINATES;
+  l->remark = "flops of the dense layers that it stands for";
+}
+
+/* Multiplications and additions of a coordinate in the layers behind z: forward z W2 (4 H) and b w3 (2 H); backward db (H), dw3
+ * (2 H) and dW2 (4 H), features detached, but dz (4 H) for dW1. */
+static void add_network(size_t hidden) {
+  network *w = new_network(hidden, "angular"), *dense = new_network(hidden, "dense");
+  char name[LINE_NAME];
+  compare_networks(w, dense);
+  l2o_model_free(dense->model);
+  add_network_line(w, "forward", forward_once, 6);
+  add_network_line(w, "backward", backward_once, 11);
+  network *changing = new_network(hidden, "angular");
+  snprintf(name, sizeof name, "l2o_model_set_parameters, hidden %zu (tables for an update)", hidden);
+  line_add(name, commit_once, changing, 1)->elements = (double)hidden;
+}
+
+/* Long short-term memory: one layer over the coordinates of 32 LASSO instances, in chunks as the header recommends */
+
+enum { LSTM_INPUTS = 2, LSTM_HIDDEN = 20, LSTM_COORDINATES = 16000, LSTM_CHUNKS = LSTM_COORDINATES / L2O_LSTM_CHUNK };
+
+typedef struct cell {
+  l2o_lstm layer;
+  l2o_real *x, *h, *c, *tape, *dh, *dc, *work; /* chunk by chunk; h, c, dh and dc grow with every pass unless they begin anew */
+  double *sum;
+} cell;
+
+static void cell_forward_once(void *context) {
+  cell *w = context;
+  const size_t n = L2O_LSTM_CHUNK, states = LSTM_HIDDEN * n, tape = l2o_lstm_tape_len(&w->layer, n);
+  for (size_t i = 0; i < LSTM_CHUNKS; i++)
+    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, w->tape + i % 8 * tape, w->x + i * LSTM_INPUTS * n, n);
+}
+
+static void cell_both_once(void *context) {
+  cell *w = context;
+  const size_t n = L2O_LSTM_CHUNK, states = LSTM_HIDDEN * n, tape = l2o_lstm_tape_len(&w->layer, n);
+  for (size_t i = 0; i < LSTM_CHUNKS; i++) {
+    l2o_real *record = w->tape + i % 8 * tape; /* as many chunks as a LASSO instance of 500 unknowns has */
+    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, record, w->x + i * LSTM_INPUTS * n, n);
+    for (size_t j = 0; j < states; j++)
+      w->dh[j] = 1, w->dc[j] = 0;
+    l2o_lstm_backward(&w->layer, w->sum, NULL, w->dh, w->dc, record, w->work, n);
+  }
+}
+
+/* h' of the first coordinate, from h = c = 0 */
+static void check_cell(const cell *w, const l2o_real *weight, const l2o_real *bias) {
+  double expected[LSTM_HIDDEN];
+  l2o_real got[LSTM_HIDDEN];
+  for (size_t j = 0; j < LSTM_HIDDEN; j++) {
+    double a[4];
+    for (size_t q = 0; q < 4; q++) {
+      const size_t row = q * LSTM_HIDDEN + j;
+      a[q] = 2 * (double)bias[row]; /* both biases are this one */
+      for (size_t k = 0; k < LSTM_INPUTS; k++)
+        a[q] += (double)weight[row * LSTM_INPUTS + k] * (double)w->x[k * L2O_LSTM_CHUNK];
+    }
+    expected[j] = tanh(tanh(a[2]) / (1 + exp(-a[0]))) / (1 + exp(-a[3]));
+    got[j] = w->h[j * L2O_LSTM_CHUNK];
+  }
+  check("l2o_lstm_forward", got, expected, LSTM_HIDDEN);
+}
+
+static void add_cell(void) {
+  cell *w = get(1, sizeof *w);
+  const size_t H = LSTM_HIDDEN, I = LSTM_INPUTS;
+  l2o_real *weight_ih = normals(4 * H * I, 60, 0.2), *weight_hh = normals(4 * H * H, 61, 0.2), *bias = normals(4 * H, 62, 0.2);
+  l2o_real *packed = reals(l2o_lstm_packed_len(I, H));
+  l2o_lstm_pack(packed, weight_ih, weight_hh, bias, bias, I, H);
+  w->layer = (l2o_lstm){.inputs = I, .hidden = H, .weight_ih = weight_ih, .weight_hh = weight_hh, .packed = packed};
+  w->x = normals(I * LSTM_COORDINATES, 63, 1);
+  w->h = reals(H * LSTM_COORDINATES);
+  w->c = reals(H * LSTM_COORDINATES);
+  w->tape = reals(8 * l2o_lstm_tape_len(&w->layer, L2O_LSTM_CHUNK));
+  w->dh = reals(H * L2O_LSTM_CHUNK);
+  w->dc = reals(H * L2O_LSTM_CHUNK);
+  w->work = reals(l2o_lstm_work_len(&w->layer, L2O_LSTM_CHUNK));
+  w->sum = get(l2o_lstm_sum_len(I, H), sizeof *w->sum);
+  cell_forward_once(w);
+  check_cell(w, weight_ih, bias);
+  /* forward (I + H) 4H multiplications, backward as many for the weights and H 4H for dh; the activations are not counted */
+  line *forward = line_add("LSTM cell, 2 inputs, hidden 20, 16000 coordinates: forward", cell_forward_once, w, 1);
+  line *both = line_add("forward and backward", cell_both_once, w, 1);
+  forward->elements = both->elements = LSTM_COORDINATES;
+  forward->flops = (double)(2 * (I + H) * 4 * H * LSTM_COORDINATES);
+  both->flops = 2 * forward->flops + (double)(2 * H * 4 * H * LSTM_COORDINATES);
+  forward->remark = both->remark = "flops of the products alone; 5 activations a hidden unit";
+}
+
+/* Solving */
+
+static void solve_once(void *context) {
+  l2o_run *run = context;
+  l2o_stop stop = L2O_STOP_NONE;
+  must(l2o_run_start(run, NULL));
+  for (size_t k = 0; k < STEPS && stop == L2O_STOP_NONE; k++)
+    must(l2o_run_step(run, &stop));
+  if (stop != L2O_STOP_NONE)
+    must(L2O_ERR_NUMERIC);
+}
+
+typedef struct instance {
+  l2o_family *family;
+  l2o_problem *problem;
+} instance;
+
+static instance new_instance(size_t n, size_t m) {
+  instance made = {.problem = get(1, sizeof *made.problem)};
+  char spec[100];
+  snprintf(spec, sizeof spec, "qp:n=%zu,m=%zu", n, m);
+  must(l2o_family_new(&made.family, spec, &diag));
+  must(l2o_family_sample(made.family, made.problem, 1, L2O_PURPOSE_TRAIN, 0, &diag));
+  return made;
+}
+
+/* Against the same iterations by calls of the problem. */
+static void check_gradient_descent(l2o_run *run, const l2o_problem *problem) {
+  const size_t n = problem->n;
+  double lipschitz, f, *expected = get(n, sizeof *expected);
+  l2o_real *x = get(n, sizeof *x), *g = get(n, sizeof *g), *work = get(l2o_problem_work_len(problem), sizeof *work);
+  must(l2o_problem_start(problem, x));
+  must(l2o_problem_lipschitz(problem, &lipschitz));
+  for (size_t k = 0; k < STEPS; k++) {
+    must(l2o_problem_gradient(problem, &f, g, x, work));
+    for (size_t i = 0; i < n; i++)
+      x[i] -= (l2o_real)(0.9999 / lipschitz) * g[i];
+  }
+  for (size_t i = 0; i < n; i++)
+    expected[i] = (double)x[i];
+  check("gd", l2o_run_x(run), expected, n);
+  free(expected);
+  free(x);
+  free(g);
+  free(work);
+}
+
+static void add_solver(const char *rule, const l2o_model *model, size_t n, size_t m) {
+  const instance made = new_instance(n, m);
+  char name[LINE_NAME];
+  l2o_run *run;
+  l2o_record record;
+  l2o_settings settings = l2o_settings_default();
+  settings.iterations = 2 * STEPS;
+  must(l2o_run_new(&run, l2o_solver_find(rule, NULL), model, made.problem, &settings, &diag));
+  must(l2o_run_start(run, NULL));
+  must(l2o_run_record(run, &record));
+  const double start = record.objective;
+  solve_once(run);
+  must(l2o_run_record(run, &record));
+  if (!(record.objective < start))
+    must(L2O_ERR_NUMERIC);
+  if (!model)
+    check_gradient_descent(run, made.problem);
+  snprintf(name, sizeof name, "l2o_run_step of %s%s, %zux%zu", rule, model ? " (hidden 1024)" : "", n, m);
+  line *l = line_add(name, solve_once, run, STEPS);
+  l->elements = (double)n;
+  l->bytes = (double)(m * n * sizeof(l2o_real));
+  l->from = home_of(l->bytes);
+  l->flops = 4 * (double)(m * n);
+}
+
+/* Training */
+
+typedef struct training {
+  l2o_model *model;
+  l2o_family *family;
+  l2o_trainer *trainer;
+  double *gradient;
+} training;
+
+static void forward_pass(void *context) {
+  const training *t = context;
+  double objective;
+  must(l2o_trainer_validate(t->trainer, &objective, &diag));
+  if (!isfinite(objective))
+    must(L2O_ERR_NUMERIC);
+}
+static void both_passes(void *context) {
+  const training *t = context;
+  double loss;
+  must(l2o_trainer_gradient(t->trainer, &loss, t->gradient, &diag));
+}
+static void training_step(void *context) {
+  const training *t = context;
+  l2o_train_record record;
+  must(l2o_trainer_step(t->trainer, &record, &diag));
+  if (record.rejected)
+    must(L2O_ERR_NUMERIC);
+}
+
+/* A training step, and its parts as differences: forward is the same number of instances without a record. */
+static void add_training(size_t n, size_t m, size_t batch) {
+  training *t = get(1, sizeof *t);
+  double *weights[2];
+  size_t count;
+  char name[LINE_NAME];
+  t->model = new_model(1024, "auto", weights, &count);
+  t->gradient = get(count, sizeof *t->gradient);
+  snprintf(name, sizeof name, "qp:n=%zu,m=%zu", n, m);
+  must(l2o_family_new(&t->family, name, &diag));
+  l2o_train_settings s = l2o_train_settings_default();
+  s.batch = s.validation_instances = batch;
+  s.horizon = STEPS;
+  s.reduction = L2O_REDUCTION_SUM;
+  s.learning_rate = 1e-30; /* the weights stay, the work does not shift */
+  s.threads = 1;
+  must(l2o_trainer_new(&t->trainer, t->model, l2o_solver_find("math-l2o-gd", NULL), t->family, &s, &diag));
+
+  const double word = sizeof(l2o_real), coordinates = (double)(batch * STEPS * n), matrix = (double)(m * n) * word,
+               triangle = (double)(n * (n + 1) / 2) * word, back = triangle < matrix ? triangle : matrix;
+  snprintf(name, sizeof name, "training step, %zux%zu, batch %zu, T = %d: forward", n, m, batch, STEPS);
+  line *forward = line_add(name, forward_pass, t, 1);
+  line *both = line_add("forward and backward", both_passes, t, 1);
+  both->bytes = (double)(batch * STEPS) * (matrix + back);
+  both->from = home_of(matrix);
+  line *whole = line_add("the whole step", training_step, t, 1);
+  line *backward = line_add("backward (difference)", NULL, NULL, 1);
+  line *update = line_add("update (difference)", NULL, NULL, 1);
+  forward->elements = both->elements = whole->elements = backward->elements = coordinates;
+  forward->bytes = (double)(batch * (STEPS + 1)) * matrix;
+  forward->from = home_of(matrix);
+  backward->whole = both, backward->part = forward;
+  backward->bytes = (double)(batch * STEPS) * back;
+  backward->from = home_of(back);
+  update->whole = whole, update->part = both;
+  update->remark = "reduction, optimizer, tables";
+  whole->remark = "elements are coordinates and iterations; bytes are those of the matrices";
+}
+
+static double positive(const char *text) {
+  char *end;
+  const double value = strtod(text, &end);
+  if (*end || !(value > 0)) {
+    fprintf(stderr, "bench_limits: '%s' is not a positive number\n", text);
+    exit(2);
+  }
+  return value;
+}
+
+int main(int argc, char **argv) {
+  static const size_t sizes[][2] = {{400, 512}, {500, 250}, {20, 32}, {2000, 1000}}; /* rows, columns */
+  if (argc != 3) {
+    fputs("usage: bench_limits ROUNDS SECONDS\n", stderr);
+    return 2;
+  }
+  const size_t rounds = (size_t)positive(argv[1]);
+  const double seconds = positive(argv[2]);
+
+  add_read("sum, half of L1", LIMIT_L1, l1_bytes() / 2);
+  add_read("sum, half of L2", LIMIT_L2, l2_bytes() / 2);
+  add_read("sum, four times L2", LIMIT_BEYOND, 4 * l2_bytes());
+  add_triad();
+  add_gemm(512); /* short enough to fit between bursts of other load */
+  add_gemm(1024);
+  add_region(1);
+  add_region(2);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    add_normal(sizes[i][0], sizes[i][1], 1);
+    add_normal(sizes[i][0], sizes[i][1], VECTORS);
+  }
+  add_triangle(512, 1);
+  add_triangle(512, VECTORS);
+  add_elements("exp of libm", libm_exp_once, exp, false);
+  add_elements("l2o_exp", exp_once, exp, true);
+  add_elements("2 sigmoid by exp of libm", libm_sigmoid2_once, double_sigmoid2, false);
+  add_elements("l2o_output_scale_forward, sigmoid2", sigmoid2_once, double_sigmoid2, true);
+  add_network(1024);
+  add_network(5120);
+  add_cell();
+  double *weights[2];
+  size_t count;
+  l2o_model *model = new_model(1024, "auto", weights, &count);
+  add_solver("gd", NULL, 2, 2);
+  add_solver("math-l2o-gd", model, 2, 2);
+  add_solver("gd", NULL, 32, 20);
+  add_solver("math-l2o-gd", model, 32, 20);
+  add_training(32, 20, 32);
+  add_training(512, 400, 10);
+
+  lines_measure(rounds, seconds);
+  lines_print();
+  return 0;
+}
