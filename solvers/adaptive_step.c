@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "adaptive_step.h"
+#include "core/elementwise.h"
 #include "core/linalg.h"
 #include <float.h>
 #include <math.h>
@@ -45,9 +46,7 @@ static l2o_status fixed_step(l2o_iterate *it) {
   l2o_status status = l2o_iterate_gradient(it);
   if (status)
     return status;
-  const l2o_real s = (l2o_real)it->step;
-  for (size_t i = 0; i < it->n; i++)
-    it->x[i] -= s * it->g[i];
+  l2o_add_scaled(it->x, -(l2o_real)it->step, it->g, it->n);
   return l2o_problem_project(it->problem, it->x, it->x, it->work);
 }
 

@@ -2,6 +2,7 @@
 /* Gradient descent with learned coordinate-wise step factors (Song, Lin, Xu, NeurIPS 2025, arXiv 2501.18092):
  *   p_k = network(grad f(x_k), x_k),   x_{k+1} = x_k - s p_k o grad f(x_k),   s = step_scale / L.
  * docs/derivations/math_l2o_gd.md derives the backward pass. */
+#include "core/elementwise.h"
 #include "nn/coordinate_mlp.h"
 #include "solvers.h"
 #include <string.h>
@@ -29,9 +30,7 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
     memcpy(tape + n, it->g, n * sizeof *tape);
   }
   l2o_coordinate_mlp_forward(it->model, p, tape ? tape + 3 * n : NULL, it->g, it->x, n);
-  const l2o_real s = (l2o_real)it->step;
-  for (size_t i = 0; i < n; i++)
-    it->x[i] -= s * p[i] * it->g[i];
+  l2o_add_scaled_by(it->x, -(l2o_real)it->step, p, it->g, n);
   return L2O_OK;
 }
 

@@ -6,31 +6,21 @@
 #include "core/simd.h"
 #include <string.h>
 
-#ifdef __SANITIZE_ADDRESS__ /* whose checks in everything that is unrolled below take gcc a minute to compile */
+#ifndef __has_feature /* clang's way to name its sanitizers */
+#define __has_feature(x) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer) /* minutes for its checks in everything that is unrolled */
 #define INLINE static inline
+#define UNROLL
 #else
 #define INLINE static inline __attribute__((always_inline))
-#endif
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 #endif
 
 /* Up to TILE vectors at a time and ROWS rows: ROWS * TILE sums stay in registers. Wide vectors come with 32 registers, others with
  * 16. */
 enum { TILE = 4, ROWS = 4, MANY_REGISTERS = VR * sizeof(l2o_real) == 64 };
-
-INLINE vr load(const l2o_real *p, size_t lanes) {
-  return lanes == VR ? vr_load(p) : vr_load_part(p, lanes);
-}
-
-INLINE void store(l2o_real *p, vr a, size_t lanes) {
-  if (lanes == VR)
-    vr_store(p, a);
-  else
-    vr_store_part(p, a, lanes);
-}
 
 /* out[i] = the sum of the lanes of a[i]; out has room for a multiple of four */
 INLINE void sums(l2o_real *out, const vr *a, size_t count) {
@@ -53,18 +43,18 @@ typedef struct normal_tile {
  * Adding up four rows before they are added to g makes the numbers better, and is the order for every count. */
 INLINE void normal_columns(size_t count, size_t ahead, size_t behind, vr *sum, const vr *r, const normal_tile *t, size_t row,
                            size_t j, size_t lanes) {
-  const l2o_real *A = t->A + row * t->n + j, *known = t->A + (row - behind) * t->n + j;
   vr x[TILE], part[TILE];
-  UNROLL for (size_t c = 0; ahead && c < count; c++) x[c] = load(t->x[c] + j, lanes);
+  UNROLL for (size_t c = 0; ahead && c < count; c++) x[c] = vr_load_some(t->x[c] + j, lanes);
   UNROLL for (size_t i = 0; i < ahead; i++) {
-    const vr a = vr_keep(load(A + i * t->n, lanes));
+    const vr a = vr_keep(vr_load_some(t->A + (row + i) * t->n + j, lanes));
     UNROLL for (size_t c = 0; c < count; c++) sum[i * count + c] = vr_fma(a, x[c], sum[i * count + c]);
   }
   UNROLL for (size_t i = 0; i < behind; i++) {
-    const vr a = vr_keep(load(known + i * t->n, lanes));
+    const vr a = vr_keep(vr_load_some(t->A + (row - behind + i) * t->n + j, lanes));
     UNROLL for (size_t c = 0; c < count; c++) part[c] = i ? vr_fma(a, r[i * count + c], part[c]) : vr_mul(a, r[c]);
   }
-  UNROLL for (size_t c = 0; behind && c < count; c++) store(t->g[c] + j, vr_add(load(t->g[c] + j, lanes), part[c]), lanes);
+  UNROLL for (size_t c = 0; behind && c < count; c++)
+      vr_store_some(t->g[c] + j, vr_add(vr_load_some(t->g[c] + j, lanes), part[c]), lanes);
 }
 
 /* One way along the rows: r of rows row, ..., row + ahead - 1, and into g the `behind` rows before them. */
@@ -124,18 +114,28 @@ INLINE void normal_products(size_t count, l2o_real *const *g, l2o_real *const *r
 
 enum { SMALL = 16384, STRIP = 2 }; /* bytes of A; vectors of g that a way down the rows brings about */
 
-/* r of `rows` <= 2 * ROWS rows */
-INLINE void small_rows(size_t rows, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t n) {
+INLINE void small_dots(size_t rows, vr *sum, const l2o_real *A, const l2o_real *x, size_t n, size_t lanes) {
+  const vr in = vr_load_some(x, lanes);
+  UNROLL for (size_t i = 0; i < rows; i++) sum[i] = vr_fma(vr_load_some(A + i * n, lanes), in, sum[i]);
+}
+
+/* r of `rows` <= 2 * ROWS rows; their squares are added to `square`. These are taken while r is in scalar registers: a vector load
+ * right behind scalar stores would wait for all of them. */
+INLINE void small_rows(size_t rows, double *square, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b,
+                       size_t n) {
   vr sum[2 * ROWS];
   l2o_real product[2 * ROWS];
+  size_t j = 0;
   UNROLL for (size_t i = 0; i < rows; i++) sum[i] = vr_zero();
-  for (size_t j = 0; j < n; j += VR) {
-    const size_t lanes = n - j < VR ? n - j : VR;
-    const vr in = load(x + j, lanes);
-    UNROLL for (size_t i = 0; i < rows; i++) sum[i] = vr_fma(load(A + i * n + j, lanes), in, sum[i]);
-  }
+  for (; j + VR <= n; j += VR)
+    small_dots(rows, sum, A + j, x + j, n, VR);
+  if (j < n)
+    small_dots(rows, sum, A + j, x + j, n, n - j);
   sums(product, sum, rows);
-  UNROLL for (size_t i = 0; i < rows; i++) r[i] = b ? product[i] - b[i] : product[i];
+  UNROLL for (size_t i = 0; i < rows; i++) {
+    r[i] = b ? product[i] - b[i] : product[i];
+    square[i % ROWS] += (double)r[i] * (double)r[i];
+  }
 }
 
 /* g of `vectors` vectors of columns, the last one of `lanes` lanes; four sums each, for four rows in flight */
@@ -147,35 +147,41 @@ INLINE void small_columns(size_t vectors, size_t lanes, l2o_real *g, const l2o_r
     UNROLL for (size_t q = 0; q < ROWS; q++) {
       const vr factor = vr_set(r[i + q]);
       UNROLL for (size_t k = 0; k < vectors; k++) sum[q][k] =
-          vr_fma(load(A + (i + q) * n + k * VR, k + 1 < vectors ? VR : lanes), factor, sum[q][k]);
+          vr_fma(vr_load_some(A + (i + q) * n + k * VR, k + 1 < vectors ? VR : lanes), factor, sum[q][k]);
     }
   for (; i < m; i++)
     UNROLL for (size_t k = 0; k < vectors; k++) sum[0][k] =
-        vr_fma(load(A + i * n + k * VR, k + 1 < vectors ? VR : lanes), vr_set(r[i]), sum[0][k]);
+        vr_fma(vr_load_some(A + i * n + k * VR, k + 1 < vectors ? VR : lanes), vr_set(r[i]), sum[0][k]);
   UNROLL for (size_t k = 0; k < vectors; k++)
-      store(g + k * VR, vr_add(vr_add(sum[0][k], sum[1][k]), vr_add(sum[2][k], sum[3][k])), k + 1 < vectors ? VR : lanes);
+      vr_store_some(g + k * VR, vr_add(vr_add(sum[0][k], sum[1][k]), vr_add(sum[2][k], sum[3][k])), k + 1 < vectors ? VR : lanes);
 }
 
-static void small_residual(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+static double small_residual(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+  double square[ROWS] = {0};
   size_t i = 0;
   for (; i + 2 * ROWS <= m; i += 2 * ROWS)
-    small_rows(2 * ROWS, r + i, A + i * n, x, b ? b + i : NULL, n);
+    small_rows(2 * ROWS, square, r + i, A + i * n, x, b ? b + i : NULL, n);
   for (; i + ROWS <= m; i += ROWS)
-    small_rows(ROWS, r + i, A + i * n, x, b ? b + i : NULL, n);
+    small_rows(ROWS, square, r + i, A + i * n, x, b ? b + i : NULL, n);
   for (; i < m; i++)
-    small_rows(1, r + i, A + i * n, x, b ? b + i : NULL, n);
+    small_rows(1, square, r + i, A + i * n, x, b ? b + i : NULL, n);
+  return (square[0] + square[1]) + (square[2] + square[3]);
 }
 
-static void small_products(l2o_real *g, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
+static double small_products(l2o_real *g, l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m,
+                             size_t n) {
+  const double square = small_residual(r, A, x, b, m, n);
   size_t j = 0;
-  small_residual(r, A, x, b, m, n);
   for (; j + STRIP * VR <= n; j += STRIP * VR)
     small_columns(STRIP, VR, g + j, A + j, r, m, n);
   if (n - j > VR)
     small_columns(STRIP, n - j - VR, g + j, A + j, r, m, n);
   else if (j < n)
     small_columns(1, n - j, g + j, A + j, r, m, n);
+  return square;
 }
+
+/* ---- for callers ---- */
 
 static double sum_of_squares(const l2o_real *r, size_t m) {
   vd sum[2] = {vd_zero(), vd_zero()};
@@ -211,12 +217,15 @@ static void normal_products_by_blas(l2o_real *g, l2o_real *r, const l2o_real *A,
 
 void L2O_HERE(l2o_normal_products)(size_t count, l2o_real *const *g, l2o_real *const *r, double *squares, const l2o_real *A,
                                    const l2o_real *const *x, const l2o_real *const *b, size_t m, size_t n) {
+  if (VR > 1 && m * n * sizeof *A <= SMALL) {
+    for (size_t c = 0; c < count; c++)
+      squares[c] = small_products(g[c], r[c], A, x[c], b ? b[c] : NULL, m, n);
+    return;
+  }
   for (size_t c = 0; c < count; c++) {
     const l2o_real *const *from = b ? b + c : NULL;
     if (VR == 1)
       normal_products_by_blas(g[c], r[c], A, x[c], b ? b[c] : NULL, m, n);
-    else if (m * n * sizeof *A <= SMALL)
-      small_products(g[c], r[c], A, x[c], b ? b[c] : NULL, m, n);
     else if (count - c >= 4)
       normal_products(4, g + c, r + c, A, x + c, from, m, n), c += 3;
     else if (count - c == 3)
@@ -232,13 +241,13 @@ void L2O_HERE(l2o_normal_products)(size_t count, l2o_real *const *g, l2o_real *c
 
 double L2O_HERE(l2o_residual)(l2o_real *r, const l2o_real *A, const l2o_real *x, const l2o_real *b, size_t m, size_t n) {
   const normal_tile t = {.A = A, .x = {x}, .b = {b}, .r = {r}, .n = n};
-  size_t row = m;
-  if (VR == 1)
+  size_t row = 0;
+  if (VR > 1 && m * n * sizeof *A <= SMALL)
+    return small_residual(r, A, x, b, m, n);
+  if (VR == 1) {
     normal_products_by_blas(NULL, r, A, x, b, m, n);
-  else if (m * n * sizeof *A <= SMALL)
-    small_residual(r, A, x, b, m, n);
-  else
-    row = 0;
+    row = m;
+  }
   for (; row + ROWS <= m; row += ROWS)
     normal_rows(1, ROWS, 0, &t, row);
   for (; row < m; row++)
@@ -263,7 +272,7 @@ INLINE void panel_rows(size_t count, size_t rows, l2o_real *const *y, const l2o_
   for (size_t j = first; j < n; j += VR) {
     const size_t lanes = n - j < VR ? n - j : VR;
     vr in[TILE], out[TILE];
-    UNROLL for (size_t c = 0; c < count; c++) in[c] = load(from[c] + j, lanes), out[c] = load(to[c] + j, lanes);
+    UNROLL for (size_t c = 0; c < count; c++) in[c] = vr_load_some(from[c] + j, lanes), out[c] = vr_load_some(to[c] + j, lanes);
     UNROLL for (size_t i = 0; i < rows; i++) {
       const vr h = vr_keep(vr_load(at + i * stride + (j - first))); /* rows are padded */
       UNROLL for (size_t c = 0; c < count; c++) {
@@ -271,7 +280,7 @@ INLINE void panel_rows(size_t count, size_t rows, l2o_real *const *y, const l2o_
         out[c] = vr_fma(h, x_of_row[i * count + c], out[c]);
       }
     }
-    UNROLL for (size_t c = 0; c < count; c++) store(to[c] + j, out[c], lanes);
+    UNROLL for (size_t c = 0; c < count; c++) vr_store_some(to[c] + j, out[c], lanes);
   }
   sums(product, sum, rows * count);
   UNROLL for (size_t i = 0; i < rows; i++) UNROLL for (size_t c = 0; c < count; c++) to[c][row + i] += product[i * count + c];

@@ -95,10 +95,8 @@ SIMD(vf) vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
-SIMD(vf) vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 SIMD(vf) vf_abs(vf a) { return _mm512_abs_ps(a); }
-SIMD(float) vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
 SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
   const __m512 c = _mm512_add_ps(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
@@ -108,7 +106,6 @@ SIMD(void) vf_sum4(float *p, const vf *a) {
   _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(g), _mm256_extractf128_ps(g, 1)));
 }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-SIMD(vf_mask) vf_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 
 /* VD reals as doubles, and doubles rounded to reals */
@@ -211,14 +208,8 @@ SIMD(vf) vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
-SIMD(vf) vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 SIMD(vf) vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
-SIMD(float) vf_sum(vf a) {
-  __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-  b = _mm_add_ps(b, _mm_movehl_ps(b, b));
-  return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
-}
 SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m256 b = _mm256_add_ps(_mm256_unpacklo_ps(a[0], a[1]), _mm256_unpackhi_ps(a[0], a[1]));
   const __m256 c = _mm256_add_ps(_mm256_unpacklo_ps(a[2], a[3]), _mm256_unpackhi_ps(a[2], a[3]));
@@ -227,7 +218,6 @@ SIMD(void) vf_sum4(float *p, const vf *a) {
   _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(f), _mm256_extractf128_ps(f, 1)));
 }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-SIMD(vf_mask) vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
 
 SIMD(vd) vd_from_floats(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
@@ -307,13 +297,10 @@ SIMD(vf) vf_mul(vf a, vf b) { return a * b; }
 SIMD(vf) vf_div(vf a, vf b) { return a / b; }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return a * b + c; }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return c - a * b; }
-SIMD(vf) vf_min(vf a, vf b) { return a < b ? a : b; }
 SIMD(vf) vf_max(vf a, vf b) { return a > b ? a : b; }
 SIMD(vf) vf_abs(vf a) { return fabsf(a); }
-SIMD(float) vf_sum(vf a) { return a; }
 SIMD(void) vf_sum4(float *p, const vf *a) { for (int i = 0; i < 4; i++) p[i] = a[i]; }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return a < b; }
-SIMD(vf_mask) vf_le(vf a, vf b) { return a <= b; }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return m ? yes : no; }
 
 SIMD(vd) vd_from_floats(const float *p) { return (double)*p; }
@@ -385,19 +372,45 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_div VR_(div)
 #define vr_fma VR_(fma)
 #define vr_fnma VR_(fnma)
-#define vr_min VR_(min)
 #define vr_max VR_(max)
 #define vr_abs VR_(abs)
-#define vr_sum VR_(sum)
 #define vr_sum4 VR_(sum4)
 #define vr_lt VR_(lt)
-#define vr_le VR_(le)
 #define vr_select VR_(select)
 #define vr_exp VR_(exp)
 #define vr_tanh VR_(tanh)
 #define vr_tanh_quick VR_(tanh_quick)
 #define vr_expm1 VR_(expm1)
 #define vr_log1p VR_(log1p)
+
+/* For a body that serves whole vectors and the tail: the first `count` lanes, a constant VR or VD where the vector is whole. */
+SIMD(vr) vr_load_some(const l2o_real *p, size_t count) {
+  return count == VR ? vr_load(p) : vr_load_part(p, count);
+}
+SIMD(void) vr_store_some(l2o_real *p, vr a, size_t count) {
+  if (count == VR)
+    vr_store(p, a);
+  else
+    vr_store_part(p, a, count);
+}
+SIMD(vd) vd_load_some(const double *p, size_t count) {
+  return count == VD ? vd_load(p) : vd_load_part(p, count);
+}
+SIMD(void) vd_store_some(double *p, vd a, size_t count) {
+  if (count == VD)
+    vd_store(p, a);
+  else
+    vd_store_part(p, a, count);
+}
+SIMD(vd) vd_from_reals_some(const l2o_real *p, size_t count) {
+  return count == VD ? vd_from_reals(p) : vd_from_reals_part(p, count);
+}
+SIMD(void) vd_to_reals_some(l2o_real *p, vd a, size_t count) {
+  if (count == VD)
+    vd_to_reals(p, a);
+  else
+    vd_to_reals_part(p, a, count);
+}
 
 /* exp(-|a|): what the functions below are made of, since it cannot overflow */
 SIMD(vr) vr_exp_minus_abs(vr a) {
