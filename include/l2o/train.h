@@ -7,10 +7,10 @@
  *  unroll = horizon every training step is one full unroll. Instances are the outer loop: one thread takes one instance through
  *  the whole segment, and partial gradients are summed in the order of the instances, so 1 and 2 threads give the same bits.
  *
- *  Several processes, the ranks, share the work if each makes a trainer with the same settings but for `rank`. Rank r of R takes
- * the instances [batch r / R, batch (r + 1) / R) of every batch, by their own seeds and numbers, and validates its share likewise;
- *  gradients and losses are added up in one call of `sum` a step, and all ranks make the same update. The loss of given weights
- *  is the same bits for every R, the gradient differs by the order of summation. With MPI:
+ *  Several processes, the ranks, share the work if each makes a trainer with the same settings but for `rank`, of equal models and
+ *  families. Rank r of R takes the instances [batch r / R, batch (r + 1) / R) of every batch, by their own seeds and numbers, and
+ *  validates its share likewise; gradients and losses are added up in one call of `sum` a step, and all ranks make the same update.
+ * The loss of given weights is the same bits for every R, the gradient differs by the order of summation. With MPI:
  *
  *      static l2o_status sum(void *context, double *values, size_t count) {
  *        int failed = MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, *(MPI_Comm *)context);
@@ -96,7 +96,9 @@ typedef struct l2o_trainer l2o_trainer;
 
 /** Gets all memory: O(threads T n + batch P), T = unroll, P = number of gradient accumulators, plus the sampled instances; with
  *  ranks, for the own share of the batch.
- *  Model, solver and family are borrowed and outlive it; the trainer writes the model.
+ *  Model, solver and family are borrowed and outlive it; the trainer writes the model. L2O_ERR_SHAPE where instances differ in
+ *  size (on any rank), L2O_ERR_ARG for settings that make no sense and for ranks whose models differ, L2O_ERR_NOTSUP for a rule
+ *  that cannot be trained, L2O_ERR_NOMEM, or what the family reports.
  *  A file family's last `validation_instances` rows are kept for validation and never trained on. */
 L2O_API l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
                                    const l2o_train_settings *settings, l2o_diag *diag);
@@ -113,8 +115,8 @@ L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective,
 L2O_API bool l2o_trainer_keep_best(l2o_trainer *trainer, double objective);
 /** Copies the best weights noted (if any) into the model. @return L2O_ERR_NOTSUP if none were noted. */
 L2O_API l2o_status l2o_trainer_use_best(l2o_trainer *trainer);
-/** A sentence for logs: by which matrix backward passes multiply, the problem's own or its Hessian (W or W'W), and how many instances
- *  go together. "" where there is nothing to tell. Belongs to the trainer. */
+/** A sentence for logs: by which matrix backward passes multiply, the problem's own or its Hessian (W or W'W), and how many
+ * instances go together. "" where there is nothing to tell. Belongs to the trainer. */
 L2O_API const char *l2o_trainer_note(const l2o_trainer *trainer);
 /** Steps done so far. */
 L2O_API size_t l2o_trainer_steps_done(const l2o_trainer *trainer);
@@ -122,9 +124,10 @@ L2O_API size_t l2o_trainer_steps_done(const l2o_trainer *trainer);
  * file appears whole or not at all. `config_id` is any text that must be the same on resuming. With ranks, rank 0 writes the file
  * for all, and the path that the others give is not looked at. */
 L2O_API l2o_status l2o_trainer_save(const l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
-/** Goes on where a saved trainer stopped, bit for bit. With ranks, each reads the file, which may have been written by another
- *  number of them; the bits are those of the unbroken run if it was the same. @return L2O_ERR_ARG when the checkpoint belongs to
- * another config_id, L2O_ERR_FORMAT, L2O_ERR_SHAPE when it does not fit; the trainer is then unchanged. */
+/** Goes on where a saved trainer stopped, bit for bit. With ranks, each reads the same file, which may have been written by another
+ *  number of them; the bits are those of the unbroken run if that was the same. @return L2O_ERR_ARG when the checkpoint belongs to
+ *  another config_id, L2O_ERR_FORMAT (also where ranks read different ones), L2O_ERR_SHAPE when it does not fit; the trainer is
+ *  then unchanged. */
 L2O_API l2o_status l2o_trainer_resume(l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
 
 #ifdef __cplusplus

@@ -388,6 +388,8 @@ static l2o_status prepare_share(evaluation *e, l2o_diag *diag) {
 /* Everything that can be found wrong before the first solver runs. */
 static l2o_status prepare(evaluation *e, l2o_diag *diag) {
   l2o_status status = ranks_agree(prepare_share(e, diag), diag);
+  if (!status && !ranks_common(e->instances, true))
+    status = fail(diag, L2O_ERR_ARG, "the ranks find different numbers of instances: is the file of instances the same for all?");
   if (!status) {
     e->unknowns = ranks_common(e->engine->unknowns(e->problems), e->share > 0);
     if (e->args->dump_iterates && !e->unknowns)

@@ -35,10 +35,6 @@ SIMD(vd) vd_zero(void) { return _mm512_setzero_pd(); }
 SIMD(vd) vd_set(double a) { return _mm512_set1_pd(a); }
 SIMD(vd) vd_load(const double *p) { return _mm512_loadu_pd(p); }
 SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm512_maskz_loadu_pd(vd_first(count), p); }
-/* the lanes first, first + 1, ..., end - 1 of the vector at p, and zeros */
-SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) {
-  return _mm512_maskz_loadu_pd((__mmask8)(vd_first(end) & ~(unsigned)vd_first(first)), p);
-}
 SIMD(void) vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm512_mask_storeu_pd(p, vd_first(count), a); }
 SIMD(vd) vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
@@ -83,9 +79,6 @@ SIMD(vf) vf_zero(void) { return _mm512_setzero_ps(); }
 SIMD(vf) vf_set(float a) { return _mm512_set1_ps(a); }
 SIMD(vf) vf_load(const float *p) { return _mm512_loadu_ps(p); }
 SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm512_maskz_loadu_ps(vf_first(count), p); }
-SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) {
-  return _mm512_maskz_loadu_ps((__mmask16)(vf_first(end) & ~(unsigned)vf_first(first)), p);
-}
 SIMD(void) vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm512_mask_storeu_ps(p, vf_first(count), a); }
 SIMD(vf) vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
@@ -145,9 +138,6 @@ SIMD(vd) vd_zero(void) { return _mm256_setzero_pd(); }
 SIMD(vd) vd_set(double a) { return _mm256_set1_pd(a); }
 SIMD(vd) vd_load(const double *p) { return _mm256_loadu_pd(p); }
 SIMD(vd) vd_load_part(const double *p, size_t count) { return _mm256_maskload_pd(p, vd_first(count)); }
-SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) {
-  return _mm256_maskload_pd(p, _mm256_andnot_si256(vd_first(first), vd_first(end)));
-}
 SIMD(void) vd_store(double *p, vd a) { _mm256_storeu_pd(p, a); }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { _mm256_maskstore_pd(p, vd_first(count), a); }
 SIMD(vd) vd_add(vd a, vd b) { return _mm256_add_pd(a, b); }
@@ -196,9 +186,6 @@ SIMD(vf) vf_zero(void) { return _mm256_setzero_ps(); }
 SIMD(vf) vf_set(float a) { return _mm256_set1_ps(a); }
 SIMD(vf) vf_load(const float *p) { return _mm256_loadu_ps(p); }
 SIMD(vf) vf_load_part(const float *p, size_t count) { return _mm256_maskload_ps(p, vf_first(count)); }
-SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) {
-  return _mm256_maskload_ps(p, _mm256_andnot_si256(vf_first(first), vf_first(end)));
-}
 SIMD(void) vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { _mm256_maskstore_ps(p, vf_first(count), a); }
 SIMD(vf) vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
@@ -249,7 +236,6 @@ SIMD(vd) vd_zero(void) { return 0; }
 SIMD(vd) vd_set(double a) { return a; }
 SIMD(vd) vd_load(const double *p) { return *p; }
 SIMD(vd) vd_load_part(const double *p, size_t count) { (void)count; return *p; }
-SIMD(vd) vd_load_lanes(const double *p, size_t first, size_t end) { return first < end ? *p : 0; }
 SIMD(void) vd_store(double *p, vd a) { *p = a; }
 SIMD(void) vd_store_part(double *p, vd a, size_t count) { (void)count; *p = a; }
 SIMD(vd) vd_add(vd a, vd b) { return a + b; }
@@ -287,7 +273,6 @@ SIMD(vf) vf_zero(void) { return 0; }
 SIMD(vf) vf_set(float a) { return a; }
 SIMD(vf) vf_load(const float *p) { return *p; }
 SIMD(vf) vf_load_part(const float *p, size_t count) { (void)count; return *p; }
-SIMD(vf) vf_load_lanes(const float *p, size_t first, size_t end) { return first < end ? *p : 0; }
 SIMD(void) vf_store(float *p, vf a) { *p = a; }
 SIMD(void) vf_store_part(float *p, vf a, size_t count) { (void)count; *p = a; }
 SIMD(vf) vf_add(vf a, vf b) { return a + b; }
@@ -362,7 +347,6 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_set VR_(set)
 #define vr_load VR_(load)
 #define vr_load_part VR_(load_part)
-#define vr_load_lanes VR_(load_lanes)
 #define vr_store VR_(store)
 #define vr_store_part VR_(store_part)
 #define vr_add VR_(add)

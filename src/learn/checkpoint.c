@@ -167,16 +167,16 @@ static l2o_status read_all(const l2o_trainer *t, l2o_progress *progress, double 
 l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *config_id, l2o_diag *diag) {
   const size_t P = t->parameters, n = t->n, len = t->state_len, batch = t->settings.batch;
   l2o_progress p = {0};
-  bool same = true;
-  double *block = calloc(4 * P + batch * (n + len) + 1, sizeof *block);
+  const size_t length = 4 * P + batch * (n + len);
+  double *block = calloc(length + 1, sizeof *block); /* and behind it the step, for the ranks to compare */
   l2o_status status =
       block ? read_all(t, &p, block, path, config_id, diag) : l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
   status = l2o_ranks_agree(&t->settings, status, diag);
-  if (!status)
-    status = l2o_ranks_same(&t->settings, p.step, &same, diag);
-  if (!status && !same)
-    status = l2o_fail(diag, L2O_ERR_FORMAT, "%s: the ranks read different checkpoints", path);
-  status = l2o_ranks_agree(&t->settings, status, diag);
+  if (!status) {
+    block[length] = (double)p.step;
+    status = l2o_ranks_compare(&t->settings, block, (length + 1) * sizeof *block, L2O_ERR_FORMAT,
+                               "the ranks read different checkpoints", diag);
+  }
   if (!status) { /* nothing was touched up to here */
     status = l2o_model_set_parameters(t->model, block, P);
     if (status)

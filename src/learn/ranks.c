@@ -70,12 +70,23 @@ l2o_status l2o_ranks_agree(const l2o_train_settings *s, l2o_status status, l2o_d
   return first ? tell(s, first, failed, diag) : L2O_OK;
 }
 
-l2o_status l2o_ranks_same(const l2o_train_settings *s, size_t number, bool *same, l2o_diag *diag) {
-  double total = (double)number;
-  *same = true;
+/* FNV-1a (Fowler, Noll, Vo 1991). */
+static uint32_t checksum(const unsigned char *bytes, size_t size) {
+  uint32_t hash = UINT32_C(2166136261);
+  for (size_t i = 0; i < size; i++)
+    hash = (hash ^ bytes[i]) * UINT32_C(16777619);
+  return hash;
+}
+
+/* Where ranks differ, one of them at least is not at the mean; the sum of up to 2^21 ranks is exact. */
+l2o_status l2o_ranks_compare(const l2o_train_settings *s, const void *bytes, size_t size, l2o_status otherwise,
+                             const char *sentence, l2o_diag *diag) {
   if (s->ranks < 2)
     return L2O_OK;
+  const double mine = (double)checksum(bytes, size);
+  double total = mine;
   l2o_status status = l2o_ranks_sum(s, &total, 1, diag);
-  *same = total == (double)number * (double)s->ranks;
-  return status;
+  if (status)
+    return status;
+  return l2o_ranks_agree(s, total == mine * (double)s->ranks ? L2O_OK : l2o_fail(diag, otherwise, "%s", sentence), diag);
 }

@@ -20,6 +20,7 @@ l2o_status l2o_ranks_sum(const l2o_train_settings *s, double *values, size_t cou
 /* The status of the lowest rank that failed and its sentence, on every rank. Allocates nothing, so that even a rank without memory
  * can tell. */
 l2o_status l2o_ranks_agree(const l2o_train_settings *s, l2o_status status, l2o_diag *diag);
-/* Is the number (below 2^40) the same on every rank? If not, false on one of them at least, for l2o_ranks_agree() to tell. */
-l2o_status l2o_ranks_same(const l2o_train_settings *s, size_t number, bool *same, l2o_diag *diag);
+/* Fails on every rank, with this status and sentence, unless all have the same bytes (or the same checksum of 32 bits). */
+l2o_status l2o_ranks_compare(const l2o_train_settings *s, const void *bytes, size_t size, l2o_status otherwise,
+                             const char *sentence, l2o_diag *diag);
 #endif

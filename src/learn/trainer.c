@@ -206,8 +206,8 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
   l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
   if (!status)
     divide(t, t->groups, t->problems, t->held);
-  if (!status && t->workers)
-    status = new_workers(t);
+  if (!status && t->workers && (status = new_workers(t)))
+    l2o_fail(diag, status, "training step %zu: out of memory for new instances", t->progress.step);
   t->sampled_round = status ? SIZE_MAX : t->progress.round;
   return status;
 }

@@ -8,7 +8,7 @@
 #include "core/vector.h"
 #include "nn/angular.h"
 
-/* Below it t counts as 0, and z_0 + z_1 as 0: products of two such numbers are still normal. */
+/* Below it t counts as 0, and z is scaled up: products of two such numbers are still normal. */
 #define L2O_ANGULAR_TINY 0x1p-500
 /* Relative error of the quotient by which the bucket is found: the worst of the kernels'. */
 #define L2O_QUOTIENT_ERROR 0x1p-13

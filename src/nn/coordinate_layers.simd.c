@@ -13,25 +13,6 @@ typedef struct pair {
   vd at[2];
 } pair;
 
-SIMD(vd) load(const l2o_real *p, size_t count) {
-  return count == VD ? vd_from_reals(p) : vd_from_reals_part(p, count);
-}
-SIMD(void) store(l2o_real *p, vd a, size_t count) {
-  if (count == VD)
-    vd_to_reals(p, a);
-  else
-    vd_to_reals_part(p, a, count);
-}
-SIMD(vd) load_doubles(const double *p, size_t count) {
-  return count == VD ? vd_load(p) : vd_load_part(p, count);
-}
-SIMD(void) store_doubles(double *p, vd a, size_t count) {
-  if (count == VD)
-    vd_store(p, a);
-  else
-    vd_store_part(p, a, count);
-}
-
 /* ---- the first layer ---- */
 
 /* relu(a); not-a-number stays */
@@ -45,7 +26,7 @@ SIMD(vd) plain_sum(vd p, vd a, vd q, vd b) {
 }
 
 SIMD(pair) features(const l2o_coordinates *c, size_t i, bool two, size_t count) {
-  return (pair){{load(c->u0 + i, count), two ? load(c->u1 + i, count) : vd_zero()}};
+  return (pair){{vd_from_reals_some(c->u0 + i, count), two ? vd_from_reals_some(c->u1 + i, count) : vd_zero()}};
 }
 
 /* z = relu(u W1), in double: in float the sign of a small z would depend on rounding. Not-a-number in both parts where one is not
@@ -64,13 +45,15 @@ first_layer_backward(vd *sums, const l2o_coordinates_back *back, pair dz, pair u
   sums[1] = vd_fma(u.at[0], dz.at[1], sums[1]);
   sums[2] = vd_fma(u.at[1], dz.at[0], sums[2]);
   sums[3] = vd_fma(u.at[1], dz.at[1], sums[3]);
-  sums[4] = vd_fma(load(back->value + i, count), load(back->dp + i, count), sums[4]);
+  sums[4] = vd_fma(vd_from_reals_some(back->value + i, count), vd_from_reals_some(back->dp + i, count), sums[4]);
   if (back->du0)
-    store(back->du0 + i, vd_add(load(back->du0 + i, count), vd_fma(dz.at[0], vd_set(w1[0]), vd_mul(dz.at[1], vd_set(w1[1])))),
-          count);
+    vd_to_reals_some(
+        back->du0 + i,
+        vd_add(vd_from_reals_some(back->du0 + i, count), vd_fma(dz.at[0], vd_set(w1[0]), vd_mul(dz.at[1], vd_set(w1[1])))), count);
   if (back->du1)
-    store(back->du1 + i, vd_add(load(back->du1 + i, count), vd_fma(dz.at[0], vd_set(w1[2]), vd_mul(dz.at[1], vd_set(w1[3])))),
-          count);
+    vd_to_reals_some(
+        back->du1 + i,
+        vd_add(vd_from_reals_some(back->du1 + i, count), vd_fma(dz.at[0], vd_set(w1[2]), vd_mul(dz.at[1], vd_set(w1[3])))), count);
 }
 
 static inline void add_sums(const l2o_coordinates_back *back, const vd *sums, bool two) {
@@ -98,7 +81,13 @@ static __attribute__((noinline)) vi advance(const l2o_angular *table, vi k, vd s
 /* Number of keys with key s <= z_1: the interval of z. The bucket of a rough quotient z_1 / s says how many are passed for sure;
  * seldom more than one is left in doubt. */
 SIMD(vi) interval(const l2o_angular *table, pair z) {
-  const vd s = vd_max(vd_add(z.at[0], z.at[1]), vd_set(L2O_ANGULAR_TINY)), z1 = z.at[1];
+  const vd tiny = vd_set(L2O_ANGULAR_TINY), far = vd_set(0x1p600), sum = vd_add(z.at[0], z.at[1]);
+  vd s = vd_max(sum, tiny), z1 = z.at[1];
+  if (vd_any(vd_lt(sum, vd_min(tiny, vd_mul(z1, far))))) { /* denormal numbers have an angle, too: 0 < s < tiny */
+    const vd scale = vd_select(vd_lt(sum, tiny), far, vd_set(1));
+    s = vd_max(vd_mul(sum, scale), tiny);
+    z1 = vd_mul(z1, scale);
+  }
   const vd t = vd_min(vd_quotient(z1, s), vd_set(1));
   vi k = vi_gather(table->start, vd_to_int(vd_mul(t, vd_set((double)table->buckets))));
   const vd_mask first = vd_le(vd_mul(vd_gather(table->key, k), s), z1);
@@ -129,7 +118,7 @@ forward(const l2o_angular *table, axes on, l2o_real *a, int32_t *places, const l
     v = v_of(table, k);
   }
   /* a = z . v; adding 0 makes of -0 the 0 that it is elsewhere */
-  store(a + i, vd_add(vd_zero(), vd_fma(z.at[0], v.at[0], vd_mul(z.at[1], v.at[1]))), count);
+  vd_to_reals_some(a + i, vd_add(vd_zero(), vd_fma(z.at[0], v.at[0], vd_mul(z.at[1], v.at[1]))), count);
   if (places && count == VD)
     vi_store(places + i, k);
   else if (places)
@@ -152,7 +141,7 @@ backward(const l2o_angular *table, vd *sums, vd *axis, double *inside0, double *
          const int32_t *places, const l2o_coordinates *c, size_t i, size_t count) {
   const pair u = features(c, i, true, count), z = first_layer(u, c->w1);
   const pair v = v_of(table, count == VD ? vi_load(places + i) : vi_load_part(places + i, count));
-  const vd zero = vd_zero(), da = vd_mul(load(back->dp + i, count), load(back->slope + i, count));
+  const vd zero = vd_zero(), da = vd_mul(vd_from_reals_some(back->dp + i, count), vd_from_reals_some(back->slope + i, count));
   const vd delta = vd_mul(da, vd_set(back->factor)), d0 = vd_mul(delta, z.at[0]), d1 = vd_mul(delta, z.at[1]);
   const pair dz = {{vd_select(vd_lt(zero, z.at[0]), vd_mul(delta, v.at[0]), zero), /* delta v o [z > 0] */
                     vd_select(vd_lt(zero, z.at[1]), vd_mul(delta, v.at[1]), zero)}};
@@ -208,8 +197,8 @@ SIMD(vd) second_layer(pair z, pair q, bool two) {
 }
 
 SIMD(void) dense_units(vd *a, const pair *z, const l2o_real *w2, const l2o_real *w3, size_t H, bool two, size_t count) {
-  const pair q = {{load(w2, count), two ? load(w2 + H, count) : vd_zero()}};
-  const vd w = load(w3, count);
+  const pair q = {{vd_from_reals_some(w2, count), two ? vd_from_reals_some(w2 + H, count) : vd_zero()}};
+  const vd w = vd_from_reals_some(w3, count);
   for (size_t r = 0; r < TOGETHER; r++)
     a[r] = vd_fma(second_layer(z[r], q, two), w, a[r]); /* a += b w3 */
 }
@@ -255,9 +244,9 @@ void L2O_HERE(l2o_dense_forward)(l2o_real *a, const l2o_real *w2, const l2o_real
 SIMD(void)
 dense_units_backward(double *dw2, double *dw3, pair *dz, const pair *z, const vd *delta, const l2o_real *w2, const l2o_real *w3,
                      size_t H, bool two, size_t count) {
-  const pair q = {{load(w2, count), two ? load(w2 + H, count) : vd_zero()}};
-  const vd w = load(w3, count), zero = vd_zero();
-  vd d0 = load_doubles(dw2, count), d1 = two ? load_doubles(dw2 + H, count) : zero, d3 = load_doubles(dw3, count);
+  const pair q = {{vd_from_reals_some(w2, count), two ? vd_from_reals_some(w2 + H, count) : vd_zero()}};
+  const vd w = vd_from_reals_some(w3, count), zero = vd_zero();
+  vd d0 = vd_load_some(dw2, count), d1 = two ? vd_load_some(dw2 + H, count) : zero, d3 = vd_load_some(dw3, count);
   for (size_t r = 0; r < TOGETHER; r++) {
     const vd b = second_layer(z[r], q, two);
     const vd db = vd_select(vd_le(b, zero), zero, vd_mul(delta[r], w)); /* w3 delta o [z W2 > 0] */
@@ -269,10 +258,10 @@ dense_units_backward(double *dw2, double *dw3, pair *dz, const pair *z, const vd
       dz[r].at[1] = vd_fma(db, q.at[1], dz[r].at[1]);
     }
   }
-  store_doubles(dw2, d0, count);
+  vd_store_some(dw2, d0, count);
   if (two)
-    store_doubles(dw2 + H, d1, count);
-  store_doubles(dw3, d3, count);
+    vd_store_some(dw2 + H, d1, count);
+  vd_store_some(dw3, d3, count);
 }
 
 SIMD(void)
@@ -303,7 +292,7 @@ dense_backward(double *dw2, double *dw3, const l2o_coordinates_back *back, const
     }
     for (size_t i = 0; i < count; i += VD) {
       const size_t lanes = count - i < VD ? count - i : VD;
-      const pair dz = {{load_doubles(d_of_block[0] + i, lanes), load_doubles(d_of_block[1] + i, lanes)}};
+      const pair dz = {{vd_load_some(d_of_block[0] + i, lanes), vd_load_some(d_of_block[1] + i, lanes)}};
       first_layer_backward(sums, back, dz, features(c, first + i, two, lanes), c->w1, first + i, lanes);
     }
   }

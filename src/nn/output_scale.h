@@ -21,16 +21,7 @@ static inline void l2o_output_scale_forward(l2o_real *p, const l2o_real *a, l2o_
   L2O_DISPATCH(l2o_output_scale_forward, (p, a, scale, n));
 }
 
-/* da = scale'(a) dp; da may be dp. */
-L2O_KERNEL(void, l2o_output_scale_backward,
-           (l2o_real * da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n));
-static inline void l2o_output_scale_backward(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale,
-                                             size_t n) {
-  L2O_DISPATCH(l2o_output_scale_backward, (da, dp, a, scale, n));
-}
-
-/* p = scale(a) and ds = scale'(a) in one pass, the same bits as apart: a backward pass that keeps the slope is one
- * multiplication. p or ds may be a. */
+/* p = scale(a) and ds = scale'(a); the backward pass is one multiplication by ds. p or ds may be a. */
 L2O_KERNEL(void, l2o_output_scale_slopes, (l2o_real * p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n));
 static inline void l2o_output_scale_slopes(l2o_real *p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n) {
   L2O_DISPATCH(l2o_output_scale_slopes, (p, ds, a, scale, n));

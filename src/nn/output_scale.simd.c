@@ -89,21 +89,6 @@ SIMD(void) forward(l2o_real *p, const l2o_real *a, l2o_output_scale scale, size_
 void L2O_HERE(l2o_output_scale_forward)(l2o_real *p, const l2o_real *a, l2o_output_scale scale,
                                         size_t n){FOR_EACH_SCALE(forward, p, a)}
 
-SIMD(vr) backward_at(vr dp, vr a, l2o_output_scale scale) {
-  return vr_mul(dp, slope(a, common(a, scale), scale));
-}
-
-SIMD(void) backward(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n) {
-  size_t i = 0;
-  for (; i + VR <= n; i += VR)
-    vr_store(da + i, backward_at(vr_load(dp + i), vr_load(a + i), scale));
-  if (i < n)
-    vr_store_part(da + i, backward_at(vr_load_part(dp + i, n - i), vr_load_part(a + i, n - i), scale), n - i);
-}
-
-void L2O_HERE(l2o_output_scale_backward)(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale,
-                                         size_t n){FOR_EACH_SCALE(backward, da, dp, a)}
-
 SIMD(void) slopes(l2o_real *p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n) {
   size_t i = 0;
   for (; i + VR <= n; i += VR) {

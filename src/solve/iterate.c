@@ -168,8 +168,9 @@ l2o_status l2o_iterate_gradient(l2o_iterate *it) {
 size_t l2o_iterate_team(const l2o_solver *solver, const l2o_problem *problems, size_t count, size_t threads, size_t all) {
   const size_t share = (all + threads - 1) / threads, most = share < L2O_TOGETHER ? share : L2O_TOGETHER;
   size_t size = 1;
-  while (size < most && size < count && solver && solver->gradient_at != L2O_GRADIENT_ANYWHERE &&
-         l2o_problem_together(&problems[0], &problems[size]))
+  if (!solver || solver->gradient_at == L2O_GRADIENT_ANYWHERE || !problems[0].ops) /* the check of such a run says why */
+    return 1;
+  while (size < most && size < count && l2o_problem_together(&problems[0], &problems[size]))
     size++;
   return size;
 }

@@ -349,6 +349,11 @@ static void begin(passage *p) {
   p->over = p->status != L2O_OK;
 }
 
+/* Does the run end with the record of the present point, as far as is known before it? */
+static bool ends(const passage *p) {
+  return p->stop || p->run->it.k >= p->run->settings.iterations;
+}
+
 /* Puts the present point on record; true if the run ends here. */
 static bool look(passage *p, double share) {
   l2o_run *run = p->run;
@@ -381,7 +386,7 @@ static bool look(passage *p, double share) {
 /* One step, and before it the record of the point that it starts from. share: of the clock's time that is this run's. */
 static void advance(passage *p, double share) {
   l2o_run *run = p->run;
-  const bool looks = p->watched || p->stop || run->it.k >= run->settings.iterations;
+  const bool looks = p->watched || ends(p);
   if (looks && (p->over = look(p, share)))
     return;
   if (!looks) {
@@ -442,20 +447,20 @@ static void join(team *t, const l2o_solver *solver, const l2o_model *model, cons
 
 /* The gradients that the next steps, and the records before them, begin with. */
 static void evaluate_together(team *t) {
-  l2o_iterate *its[L2O_TOGETHER];
-  const passage *any = NULL;
-  size_t running = 0;
-  for (size_t i = 0; i < t->size; i++)
-    if (!t->of[i].over) {
-      any = &t->of[i];
-      its[running++] = &any->run->it;
-    }
-  if (running < 2)
-    return;
-  const l2o_gradient_at where = any->run->solver->gradient_at;
-  if (any->watched && where != L2O_GRADIENT_AT_X)
-    l2o_iterate_together(its, running, L2O_GRADIENT_AT_X);
-  l2o_iterate_together(its, running, where);
+  l2o_iterate *at_x[L2O_TOGETHER], *at_state[L2O_TOGETHER];
+  size_t many_x = 0, many_state = 0;
+  for (size_t i = 0; t->size > 1 && i < t->size; i++) {
+    const passage *p = &t->of[i];
+    if (p->over)
+      continue;
+    const l2o_gradient_at where = p->run->solver->gradient_at;
+    if (where == L2O_GRADIENT_AT_X || p->watched || ends(p))
+      at_x[many_x++] = &p->run->it;
+    if (where == L2O_GRADIENT_AT_STATE && !ends(p))
+      at_state[many_state++] = &p->run->it;
+  }
+  l2o_iterate_together(at_x, many_x, L2O_GRADIENT_AT_X);
+  l2o_iterate_together(at_state, many_state, L2O_GRADIENT_AT_STATE);
 }
 
 static void solve(team *t) {

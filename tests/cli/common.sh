@@ -30,6 +30,15 @@ same() {
   cmp "$1" "$2" || fail "$1 and $2 differ"
 }
 
+# wait_for COMMAND...: until it succeeds, ten seconds at most.
+wait_for() {
+  for _ in $(seq 100); do
+    "$@" && return
+    sleep 0.1
+  done
+  fail "waited in vain for: $*"
+}
+
 # Nothing that was begun and not finished lies about in the folder.
 tidy() {
   left=$(find "$1" -name '*.tmp-*' -o -name '*.part*' -o -name '.convergence*')

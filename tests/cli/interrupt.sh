@@ -3,15 +3,6 @@
 # Ctrl-C finishes the step, saves and exits 130; going on then equals never having stopped.
 . "$(dirname "$0")/common.sh"
 
-# wait_for COMMAND...: until it succeeds, ten seconds at most.
-wait_for() {
-  for _ in $(seq 100); do
-    "$@" && return
-    sleep 0.1
-  done
-  fail "waited in vain for: $*"
-}
-
 l2o-train qp.yaml --out parts --steps 100000000 >out 2>err &
 child=$!
 wait_for test -s parts/train.csv.part

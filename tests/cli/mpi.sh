@@ -8,6 +8,7 @@ export OMP_NUM_THREADS=1
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
 export OMPI_MCA_btl=self,vader OMPI_MCA_plm_rsh_agent=false
+export OMPI_MCA_odls_base_sigkill_timeout=0 # otherwise two seconds for every exit code that is not 0
 
 # ranks N COMMAND...: --quiet keeps mpirun's own words about exit codes away.
 ranks() {
@@ -99,6 +100,16 @@ expect 2 'by the launcher of another MPI' env PMI_SIZE=4 PMI_RANK=0 l2o-train qp
 header='{"W":{"dtype":"F64","shape":[2,1,2],"data_offsets":[0,32]},"Y":{"dtype":"F64","shape":[2,1],"data_offsets":[32,48]}}'
 tensor_file nan.safetensors "$header" "$ONE$ZERO$ONE$NOT_A_NUMBER$ONE$ONE"
 expect 2 'nan.safetensors' ranks 2 l2o-eval qp.yaml --solver gd --set eval.problem.file=nan.safetensors --set eval.problem.family=qp --instances 2
+# A file of instances that is another one for rank 1: each rank has a folder of its own here.
+two='{"W":{"dtype":"F64","shape":[2,1,1],"data_offsets":[0,16]},"Y":{"dtype":"F64","shape":[2,1],"data_offsets":[16,32]}}'
+three='{"W":{"dtype":"F64","shape":[3,1,1],"data_offsets":[0,24]},"Y":{"dtype":"F64","shape":[3,1],"data_offsets":[24,48]}}'
+mkdir here0 here1
+tensor_file here0/rows.safetensors "$two" "$ONE$ONE$ONE$ONE"
+tensor_file here1/rows.safetensors "$three" "$ONE$ONE$ONE$ONE$ONE$ONE"
+echo 'problem: {family: qp, file: rows.safetensors}' >here0/rows.yaml
+cp here0/rows.yaml here1
+# shellcheck disable=SC2016 # for the ranks to expand
+expect 2 'different numbers of instances' ranks 2 sh -c 'cd "here$OMPI_COMM_WORLD_RANK" && exec l2o-eval rows.yaml --solver gd'
 : >file
 expect 1 'file' ranks 2 l2o-train qp.yaml --out file/below
 [ "$(wc -l <err)" -eq 1 ] || fail "more than one message"
@@ -109,10 +120,7 @@ expect 1 'the last good weights are in bad/model.safetensors' ranks 2 l2o-train 
 # A signal that mpirun hands on: every rank finishes the step, rank 0 saves.
 "$mpirun" --quiet -n 2 l2o-train qp.yaml --out stopped --steps 100000000 --set train.validation.instances=0 >out 2>err &
 child=$!
-for _ in $(seq 100); do
-  [ ! -s stopped/train.csv.part ] || break
-  sleep 0.1
-done
+wait_for test -s stopped/train.csv.part
 sleep 0.2
 kill -USR1 $child
 code=0

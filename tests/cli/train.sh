@@ -12,6 +12,8 @@ done
 [ "$(head -n 1 run/train.csv)" = step,loss,learning_rate,grad_norm,seconds ] || fail "header of train.csv"
 [ "$(wc -l <run/train.csv)" -eq 21 ] || fail "train.csv has not one row a step"
 grep -q '^step 10 of 20, loss ' err || fail "no plain lines of progress"
+grep -q "^backward passes multiply by the problem's matrix, 48 reals" err || fail "the log does not say what is multiplied by"
+expect 0 "backward passes multiply by the Hessian W'W, 36 reals, instead of by W, 4800" l2o-train qp.yaml --out tall --set problem.m=600
 expect 0 '' l2o-train qp.yaml --out quiet --quiet
 [ ! -s out ] && [ ! -s err ] || fail "--quiet prints"
 same run/model.safetensors quiet/model.safetensors

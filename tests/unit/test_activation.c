@@ -11,8 +11,7 @@
 typedef void kernel(l2o_real *y, const l2o_real *x, size_t n);
 typedef double loss_kernel(l2o_real *e, const l2o_real *t, size_t n);
 typedef void scale_kernel(l2o_real *p, const l2o_real *a, l2o_output_scale scale, size_t n);
-typedef void slope_kernel(l2o_real *da, const l2o_real *dp, const l2o_real *a, l2o_output_scale scale, size_t n);
-typedef void both_kernel(l2o_real *p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n);
+typedef void slopes_kernel(l2o_real *p, l2o_real *ds, const l2o_real *a, l2o_output_scale scale, size_t n);
 
 enum { EXP, SIGMOID, TANH, DECAY, FUNCTIONS };
 static const char *const NAMES[] = {"exp", "sigmoid", "tanh", "decay"};
@@ -21,16 +20,14 @@ typedef struct instructions {
   const char *set;
   kernel *function[FUNCTIONS];
   scale_kernel *forward;
-  slope_kernel *backward;
-  both_kernel *both;
+  slopes_kernel *slopes;
   loss_kernel *losses;
 } instructions;
 
 #define INSTRUCTIONS(name)                                                                                                         \
   {                                                                                                                                \
     .set = #name, .function = {l2o_exp_##name, l2o_sigmoid_##name, l2o_tanh_##name, l2o_decay_##name},                             \
-    .forward = l2o_output_scale_forward_##name, .backward = l2o_output_scale_backward_##name,                                      \
-    .both = l2o_output_scale_slopes_##name, .losses = l2o_logistic_losses_##name                                                   \
+    .forward = l2o_output_scale_forward_##name, .slopes = l2o_output_scale_slopes_##name, .losses = l2o_logistic_losses_##name     \
   }
 
 static const instructions SETS[] = {
@@ -271,7 +268,7 @@ static void scales_are_within_their_bounds(void **state) {
     for (int scale = 0; scale <= L2O_SCALE_GAUSSIAN; scale++) {
       const double near = BY_PRECISION(26, 9); /* exp(-a^2) is a normal number */
       double value = 0, slope = 0;
-      SETS[s].both(p, ds, all, (l2o_output_scale)scale, POINTS);
+      SETS[s].slopes(p, ds, all, (l2o_output_scale)scale, POINTS);
       for (size_t i = 0; i < POINTS; i++) {
         const long double a = (long double)all[i];
         const bool gaussian = scale == L2O_SCALE_GAUSSIAN;
@@ -292,32 +289,30 @@ static void scales_are_within_their_bounds(void **state) {
 static void scales_agree_with_themselves_and_in_tails(void **state) {
   (void)state;
   enum { MOST = 40 };
-  l2o_real a[MOST], ones[MOST], alone[MOST], slope[MOST], y[MOST + 1], z[MOST + 1];
+  l2o_real a[MOST], alone[MOST], slope[MOST], y[MOST + 1], z[MOST + 1];
   normal_reals(a, MOST, 9);
-  for (size_t i = 0; i < MOST; i++) {
+  for (size_t i = 0; i < MOST; i++)
     a[i] *= 5;
-    ones[i] = 1;
-  }
   for (size_t s = 0; s < sets(); s++)
     for (l2o_output_scale scale = L2O_SCALE_SIGMOID2; scale <= L2O_SCALE_GAUSSIAN; scale++) {
       for (size_t i = 0; i < MOST; i++) {
         SETS[s].forward(&alone[i], &a[i], scale, 1);
-        SETS[s].backward(&slope[i], &ones[i], &a[i], scale, 1);
+        SETS[s].slopes(&y[0], &slope[i], &a[i], scale, 1);
+        assert_same_reals(y, &alone[i], 1);
       }
       for (size_t n = 0; n <= MOST; n++) {
         y[n] = z[n] = 77;
         SETS[s].forward(y, a, scale, n);
-        SETS[s].backward(z, ones, a, scale, n);
         assert_same_reals(y, alone, n);
-        assert_same_reals(z, slope, n);
-        SETS[s].both(y, z, a, scale, n);
+        SETS[s].slopes(y, z, a, scale, n);
         assert_same_reals(y, alone, n);
         assert_same_reals(z, slope, n);
         assert_true(y[n] == 77 && z[n] == 77);
       }
-      memcpy(y, ones, sizeof ones);
-      SETS[s].backward(y, y, a, scale, MOST); /* da may be dp */
-      assert_same_reals(y, slope, MOST);
+      memcpy(y, a, sizeof a);
+      SETS[s].slopes(y, z, y, scale, MOST); /* p may be a */
+      assert_same_reals(y, alone, MOST);
+      assert_same_reals(z, slope, MOST);
     }
 }
 
@@ -327,7 +322,7 @@ static void scales_keep_what_is_not_a_number(void **state) {
   for (size_t s = 0; s < sets(); s++)
     for (l2o_output_scale scale = L2O_SCALE_SIGMOID2; scale <= L2O_SCALE_GAUSSIAN; scale++) {
       l2o_real p, ds;
-      SETS[s].both(&p, &ds, &nothing, scale, 1);
+      SETS[s].slopes(&p, &ds, &nothing, scale, 1);
       assert_true(isnan(p));
       assert_true(scale == L2O_SCALE_IDENTITY || isnan(ds));
     }

@@ -70,6 +70,7 @@ static void run(outcome *o, const l2o_solver *solver, const l2o_problem *problem
   } else {
     for (size_t i = 0; i < COUNT; i++) {
       s.traces = watched ? o->traces + i : NULL;
+      s.first = i; /* its number, for random streams and the callback */
       l2o_minimize(solver, model, &problems[i], o->x[i], &o->results[i], &s, NULL);
     }
   }
@@ -149,6 +150,112 @@ static void every_rule_gives_the_same_bits(void **state) {
   }
 }
 
+/* Ends instance i after i steps. */
+static int leave_early(void *context, const l2o_record *record, const l2o_real *x, size_t instance) {
+  (void)context, (void)x;
+  return record->iteration >= instance;
+}
+
+/* Restarts, guards, minibatches, steps that are too long; problems that are left at different times. */
+static void every_option_gives_the_same_bits(void **state) {
+  (void)state;
+  static const char *const variants[][2] = {{"nesterov", "restart=gradient"},
+                                            {"nesterov", "restart=function"},
+                                            {"fista", "restart=gradient"},
+                                            {"fista", "restart=function"},
+                                            {"math-l2o-gd", "guard=descent"},
+                                            {"math-l2o-gd", "guard=shadow"},
+                                            {"math-l2o-nesterov", ""},
+                                            {"math-l2o-nesterov", "guard=shadow"},
+                                            {"gd", "batch=2"},
+                                            {"nesterov", "batch=2,step=0.01"},
+                                            {"gd", "step=1e3"},
+                                            {"nesterov", "step=1e3"},
+                                            {"math-l2o-nesterov", "step=1e6"}};
+  static dictionary d;
+  fill(&d, true);
+  l2o_problem smooth[COUNT], composite[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    smooth[i] = qp_of(&d, i);
+    composite[i] = lasso_of(&d, i);
+  }
+  for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+    const l2o_solver *rule = solver_named(variants[v][0]);
+    l2o_settings s = l2o_settings_default(), changed;
+    s.options = variants[v][1];
+    s.iterations = 60;
+    compare(rule, smooth, &s);
+    compare(rule, composite, &s);
+    changed = s;
+    changed.calls = 7;
+    compare(rule, smooth, &changed);
+    changed = s;
+    changed.callback = leave_early;
+    compare(rule, smooth, &changed);
+    changed = s;
+    changed.objective_target = 0.1;
+    compare(rule, smooth, &changed);
+    changed = s;
+    changed.iterations = 0;
+    compare(rule, smooth, &changed);
+  }
+  for (size_t i = 0; i < COUNT; i++) {
+    l2o_problem_free(&smooth[i]);
+    l2o_problem_free(&composite[i]);
+  }
+}
+
+/* A rule that looks elsewhere before it takes the gradient at its state, and does so in two steps of three only:
+ * x_{k+1} = x_k - 0.05 (grad f(x_k) + grad f(y_k)), or x_k / 2;  y_{k+1} = x_{k+1} / 2. */
+static size_t wanderer_len(const l2o_iterate *it) {
+  return it->n;
+}
+static l2o_status wanderer_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  (void)tape, (void)stop;
+  const bool looks = it->k % 3 != 2;
+  double f;
+  l2o_status status = looks ? l2o_iterate_gradient(it) : L2O_OK;
+  if (!status && looks)
+    status = l2o_iterate_gradient_at(it, &f, it->scratch, it->state);
+  for (size_t i = 0; i < it->n && !status; i++) {
+    it->x[i] -= looks ? (l2o_real)0.05 * (it->g[i] + it->scratch[i]) : it->x[i] / 2;
+    it->state[i] = it->x[i] / 2;
+  }
+  return status;
+}
+
+static void gradients_go_to_the_points_that_they_belong_to(void **state) {
+  (void)state;
+  const l2o_solver wanderer = {.struct_size = sizeof wanderer,
+                               .name = "wanderer",
+                               .needs = L2O_NEEDS_GRADIENT,
+                               .state_len = wanderer_len,
+                               .scratch_len = wanderer_len,
+                               .step = wanderer_step,
+                               .gradient_at = L2O_GRADIENT_AT_STATE};
+  static dictionary d;
+  fill(&d, true);
+  l2o_problem problems[COUNT];
+  for (size_t i = 0; i < COUNT; i++)
+    problems[i] = qp_of(&d, i);
+  l2o_settings s = l2o_settings_default();
+  s.iterations = 8;
+  compare(&wanderer, problems, &s);
+  for (size_t i = 0; i < COUNT; i++)
+    l2o_problem_free(&problems[i]);
+}
+
+static void problems_that_are_none_are_refused(void **state) {
+  (void)state;
+  const l2o_problem nothing[2] = {{.n = 1}, {.n = 1}};
+  l2o_real x[2] = {0};
+  l2o_result results[2];
+  l2o_diag diag = {""};
+  assert_status(l2o_solve_many(solver_named("gd"), NULL, nothing, 2, x, results, NULL, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "problem 0: gd: the problem has no unknowns or no operations");
+  assert_status(results[1].status, L2O_ERR_ARG, NULL);
+}
+
 /* f(x) = 1/2 |x - c|^2 with an eye on the calls. */
 typedef struct bowl {
   const int *family; /* problems with the same one go together */
@@ -202,14 +309,14 @@ static const l2o_problem_ops bowl_ops = {.struct_size = sizeof bowl_ops,
                                          .together = bowl_together,
                                          .gradient_many = bowl_gradient_many};
 
-static void solve_bowls(bowl *bowls, l2o_problem *problems, outcome *o, size_t iterations) {
+static void solve_bowls(const char *rule, bowl *bowls, l2o_problem *problems, outcome *o, size_t iterations) {
   l2o_settings s = l2o_settings_default();
   s.iterations = iterations;
   for (size_t i = 0; i < COUNT; i++) {
     bowls[i].centre = 1 + (double)i;
     problems[i] = (l2o_problem){.ops = &bowl_ops, .data = &bowls[i], .n = N};
   }
-  run(o, solver_named("gd"), problems, s, 1, false);
+  run(o, solver_named(rule), problems, s, 1, false);
 }
 
 static void neighbours_are_evaluated_together(void **state) {
@@ -220,7 +327,7 @@ static void neighbours_are_evaluated_together(void **state) {
   outcome o;
   for (size_t i = 0; i < COUNT; i++) /* 0-3 together, 4 with them in kind but not in the four, 5 apart, 6-8 together */
     bowls[i].family = &family[i == 5];
-  solve_bowls(bowls, problems, &o, 10);
+  solve_bowls("gd", bowls, problems, &o, 10);
   for (size_t i = 0; i < COUNT; i++) {
     const bool in_four = i<4, in_three = i> 5;
     assert_int_equal(bowls[i].largest, in_four ? 4 : in_three ? 3 : 0);
@@ -228,6 +335,23 @@ static void neighbours_are_evaluated_together(void **state) {
     assert_int_equal(bowls[i].alone, in_four || in_three ? 0 : 11);
     assert_int_equal(o.results[i].last.gradient_calls, 10);
     assert_close(o.x[i][0], bowls[i].centre * (1 - pow(1 - 0.5 * 0.9999, 10)), 1e-5, 0);
+  }
+}
+
+/* Ten steps from points beside x, the last x on record, and nothing for a step that will not be made. */
+static void points_beside_x_are_evaluated_together(void **state) {
+  (void)state;
+  const int family = 0;
+  bowl bowls[COUNT] = {{0}};
+  l2o_problem problems[COUNT];
+  outcome o;
+  for (size_t i = 0; i < COUNT; i++)
+    bowls[i].family = &family;
+  solve_bowls("math-l2o-nesterov", bowls, problems, &o, 10);
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_int_equal(bowls[i].together, i < 8 ? 11 : 0);
+    assert_int_equal(bowls[i].alone, i < 8 ? 0 : 11);
+    assert_int_equal(o.results[i].last.gradient_calls, 10);
   }
 }
 
@@ -241,7 +365,7 @@ static void one_failure_is_not_everybodys(void **state) {
     bowls[i].family = &family;
   bowls[2].breaks_at = 4;
   bowls[6].breaks_many = true;
-  solve_bowls(bowls, problems, &o, 10);
+  solve_bowls("gd", bowls, problems, &o, 10);
   for (size_t i = 0; i < COUNT; i++) {
     assert_int_equal(o.results[i].status, i == 2 ? L2O_ERR_CALLBACK : L2O_OK);
     assert_int_equal(o.results[i].last.iteration, i == 2 ? 2 : 10); /* x_3 has no gradient: x_2 stands */
@@ -309,12 +433,47 @@ static void training_gives_the_same_bits(void **state) {
       }
 }
 
+/* Leaves the gradient at its state alone in every second step, as rules may. */
+static l2o_status idle_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  if (it->k % 2)
+    return solver_named("math-l2o-nesterov")->step(it, tape, stop);
+  for (size_t i = 0; i < it->n; i++)
+    it->state[i] = it->x[i] /= 2;
+  return L2O_OK;
+}
+
+static void a_gradient_that_no_step_takes_is_forgotten(void **state) {
+  (void)state;
+  static dictionary d;
+  double objectives[2];
+  l2o_solver rule = *solver_named("math-l2o-nesterov");
+  rule.step = idle_step;
+  l2o_model *model = model_of("math-l2o-nesterov:hidden=8", 3);
+  l2o_train_settings s = l2o_train_settings_default();
+  s.batch = 1, s.horizon = 6, s.validation_instances = 8, s.threads = 1;
+  for (int shared = 0; shared < 2; shared++) {
+    const l2o_family family = {.struct_size = sizeof family, .name = "dictionary", .n = N, .sample = sample, .data = &d};
+    l2o_trainer *trainer;
+    fill(&d, shared);
+    assert_status(l2o_trainer_new(&trainer, model, &rule, &family, &s, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_validate(trainer, &objectives[shared], NULL), L2O_OK, NULL);
+    l2o_trainer_free(trainer);
+  }
+  assert_true(objectives[0] == objectives[1]);
+  l2o_model_free(model);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_rule_gives_the_same_bits),
+      cmocka_unit_test(every_option_gives_the_same_bits),
+      cmocka_unit_test(gradients_go_to_the_points_that_they_belong_to),
+      cmocka_unit_test(problems_that_are_none_are_refused),
       cmocka_unit_test(neighbours_are_evaluated_together),
+      cmocka_unit_test(points_beside_x_are_evaluated_together),
       cmocka_unit_test(one_failure_is_not_everybodys),
       cmocka_unit_test(training_gives_the_same_bits),
+      cmocka_unit_test(a_gradient_that_no_step_takes_is_forgotten),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "counting_malloc.h"
 #include "learn/optimizer.h"
+#include "learn/ranks.h"
 #include <l2o/tensor_file.h>
 #include <pthread.h>
 
@@ -826,9 +827,12 @@ typedef struct crowd {
   const l2o_train_settings *settings;
   const l2o_family *family;
   const char *rule, *save, *resume;
-  bool gradient;    /* before the first step */
-  int steps;        /* to try */
-  size_t fails_sum; /* the call of `sum` that fails; 0: none */
+  const char *resume_of_1; /* if that of rank 1 is another */
+  const l2o_family *family_of_1;
+  bool weights_of_1; /* rank 1 has its own */
+  bool gradient;     /* before the first step */
+  int steps;         /* to try */
+  size_t fails_sum;  /* the call of `sum` that fails; 0: none */
 } crowd;
 
 /* One rank and what it saw. Nothing is asserted outside of the main thread. */
@@ -839,6 +843,7 @@ typedef struct member {
   l2o_diag diag; /* of the last failure */
   double loss, gradient[53], objective, weights[53];
   l2o_train_record records[RANK_STEPS];
+  char note[200];
   size_t sums_a_step;
 } member;
 
@@ -870,13 +875,17 @@ static void *attend(void *context) {
   char spec[80];
   l2o_model *model = NULL;
   l2o_trainer *trainer = NULL;
+  const char *resume = m->rank == 1 && c->resume_of_1 ? c->resume_of_1 : c->resume;
+  const l2o_family *family = m->rank == 1 && c->family_of_1 ? c->family_of_1 : c->family;
   s.ranks = c->ranks, s.rank = m->rank, s.sum = meet, s.sum_context = m;
   snprintf(spec, sizeof spec, "%s:hidden=16,expansion=2", c->rule);
   l2o_model_new(&model, spec, 1, NULL);
-  randomise(model, 2, 0.3);
-  m->made = l2o_trainer_new(&trainer, model, solver_named(c->rule), c->family, &s, &m->diag);
-  if (!m->made && c->resume)
-    m->resumed = l2o_trainer_resume(trainer, c->resume, "id", &m->diag);
+  randomise(model, m->rank == 1 && c->weights_of_1 ? 3 : 2, 0.3);
+  m->made = l2o_trainer_new(&trainer, model, solver_named(c->rule), family, &s, &m->diag);
+  if (!m->made)
+    snprintf(m->note, sizeof m->note, "%s", l2o_trainer_note(trainer));
+  if (!m->made && resume)
+    m->resumed = l2o_trainer_resume(trainer, resume, "id", &m->diag);
   if (!m->made && !m->resumed) {
     if (s.validation_instances)
       m->stepped = l2o_trainer_validate(trainer, &m->objective, &m->diag);
@@ -919,7 +928,7 @@ static void gather_round(crowd *c, member *members) {
     assert_memory_equal(&a->loss, &b->loss, sizeof a->loss);
     assert_memory_equal(a->gradient, b->gradient, sizeof a->gradient);
     assert_memory_equal(&a->objective, &b->objective, sizeof a->objective);
-    assert_memory_equal(a->weights, b->weights, sizeof a->weights);
+    assert_true(c->weights_of_1 || memcmp(a->weights, b->weights, sizeof a->weights) == 0);
     for (int i = 0; i < RANK_STEPS; i++) {
       assert_true(memcmp(&a->records[i].loss, &b->records[i].loss, sizeof(double)) == 0);
       assert_true(a->records[i].rejected == b->records[i].rejected && a->records[i].step == b->records[i].step);
@@ -1086,6 +1095,85 @@ static void what_one_rank_fails_at_all_ranks_report(void **state) {
   }
 }
 
+static void ranks_that_have_different_files_are_refused(void **state) {
+  (void)state;
+  char path[sizeof in_folder_path], other[sizeof in_folder_path];
+  strcpy(path, in_folder("checkpoint"));
+  strcpy(other, in_folder("other"));
+  l2o_family *qp = family_of("qp:n=8,m=5");
+  moody m = {WELL};
+  const l2o_family rows = {.struct_size = sizeof rows, .name = "rows", .n = 4, .count = 10, .sample = moody_sample, .data = &m};
+  l2o_family fewer = rows;
+  fewer.count = 9;
+  l2o_train_settings settings = small_settings();
+  member members[RANKS_MAX];
+  crowd c = {.ranks = 3, .settings = &settings, .family = qp, .rule = RULE, .steps = 1, .save = path};
+  gather_round(&c, members);
+  settings.learning_rate = 0.02, c.save = other;
+  gather_round(&c, members);
+  assert_status(members[0].saved, L2O_OK, &members[0].diag);
+  c.save = NULL, c.resume = path;
+  gather_round(&c, members);
+  assert_status(members[0].stepped, L2O_OK, &members[0].diag);
+  c.resume_of_1 = other; /* as many steps, other weights */
+  gather_round(&c, members);
+  assert_status(members[0].resumed, L2O_ERR_FORMAT, NULL);
+  assert_names(&members[0].diag, "the ranks read different checkpoints");
+  c.resume_of_1 = "/nowhere/checkpoint";
+  gather_round(&c, members);
+  assert_status(members[0].resumed, L2O_ERR_IO, NULL);
+  assert_names(&members[0].diag, "rank 1: /nowhere/checkpoint");
+  c.resume = c.resume_of_1 = NULL, c.weights_of_1 = true;
+  gather_round(&c, members);
+  assert_status(members[0].made, L2O_ERR_ARG, NULL);
+  assert_names(&members[0].diag, "one set of weights");
+  settings.options = "step=0.3", c.weights_of_1 = false, c.family = &rows, c.family_of_1 = &fewer;
+  gather_round(&c, members);
+  assert_status(members[0].made, L2O_ERR_SHAPE, NULL);
+  assert_names(&members[0].diag, "one file of them");
+  l2o_family_free(qp);
+}
+
+/* All ranks but one, as that one sees them: rank `failed` reports L2O_ERR_IO and a sentence. */
+typedef struct others {
+  size_t failed, heard; /* heard: ranks whose status has been added up */
+} others;
+
+static const char OTHERS_SENTENCE[] = "no such rows";
+
+static l2o_status add_others(void *context, double *values, size_t count) {
+  others *o = context;
+  if (o->heard == 130) { /* the letters of the sentence */
+    for (size_t i = 0; OTHERS_SENTENCE[i]; i++)
+      values[i] += OTHERS_SENTENCE[i];
+    return L2O_OK;
+  }
+  if (o->failed >= o->heard && o->failed - o->heard < count)
+    values[o->failed - o->heard] += L2O_ERR_IO;
+  o->heard += count;
+  return L2O_OK;
+}
+
+static void any_of_many_ranks_is_heard(void **state) {
+  (void)state;
+  static const size_t failing[] = {1, 63, 64, 127, 128};
+  for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
+    others o = {.failed = failing[i]};
+    l2o_train_settings s = small_settings();
+    s.ranks = 130, s.rank = 129, s.sum = add_others, s.sum_context = &o;
+    char expected[80];
+    l2o_diag diag = {"something of its own"};
+    snprintf(expected, sizeof expected, "rank %zu: no such rows", failing[i]);
+    assert_status(l2o_ranks_agree(&s, i % 2 ? L2O_ERR_SHAPE : L2O_OK, &diag), L2O_ERR_IO, NULL);
+    assert_string_equal(diag.text, expected);
+  }
+  others none = {.failed = 1000};
+  l2o_train_settings s = small_settings();
+  l2o_diag diag = {"sizes"};
+  s.ranks = 130, s.rank = 129, s.sum = add_others, s.sum_context = &none;
+  assert_status(l2o_ranks_agree(&s, L2O_OK, &diag), L2O_OK, NULL);
+}
+
 static void ranks_that_make_no_sense_are_refused(void **state) {
   (void)state;
   l2o_family *family = family_of("qp:n=8,m=5");
@@ -1102,6 +1190,98 @@ static void ranks_that_make_no_sense_are_refused(void **state) {
   assert_null(trainer);
   l2o_model_free(model);
   l2o_family_free(family);
+}
+
+/* ---- Hessians that are kept ---- */
+
+enum { TALL_M = 300, TALL_N = 10, TALL = 6 };
+
+/* 1/2 |A x - b_i|^2 + 0.05 |x|^2: one A for all, or one for each, whose problems then stand alone. */
+typedef struct tall {
+  l2o_real A[TALL][TALL_M * TALL_N], b[TALL][TALL_M];
+  bool shared;
+} tall;
+
+static l2o_status tall_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  const tall *t = family->data;
+  (void)seed;
+  return l2o_least_squares_new(out, t->A[t->shared ? 0 : index % TALL], t->b[index % TALL], NULL, 0.1, 0, TALL_M, TALL_N, diag);
+}
+
+static l2o_family tall_family(tall *t, bool shared) {
+  for (size_t i = 0; i < TALL; i++) {
+    normal_reals(t->A[i], TALL_M * TALL_N, 1 + i);
+    normal_reals(t->b[i], TALL_M, 50 + i);
+  }
+  t->shared = shared;
+  return (l2o_family){.struct_size = sizeof(l2o_family), .name = "tall", .n = TALL_N, .sample = tall_sample, .data = t};
+}
+
+static double first_gradient(double *gradient, const char *rule, const l2o_family *family, const l2o_train_settings *settings,
+                             const char *note) {
+  double loss;
+  school s = school_of(rule, family, settings);
+  if (!strstr(l2o_trainer_note(s.trainer), note))
+    fail_msg("'%s' does not say '%s'", l2o_trainer_note(s.trainer), note);
+  assert_status(l2o_trainer_gradient(s.trainer, &loss, gradient, NULL), L2O_OK, NULL);
+  school_free(&s);
+  return loss;
+}
+
+/* The same instances, fixed and fresh: with their Hessians, and with their own products. */
+static void a_kept_hessian_gives_the_same_gradient(void **state) {
+  (void)state;
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
+  static tall t;
+  for (int shared = 0; shared < 2; shared++) {
+    const l2o_family family = tall_family(&t, shared);
+    const char *many = shared ? ", for several instances at a time" : "";
+    char kept[120], own[120];
+    snprintf(kept, sizeof kept, "by the Hessian W'W, 55 reals, instead of by W, 3000%s", many);
+    snprintf(own, sizeof own, "by the problem's matrix, 3000 reals%s", many);
+    for (int k = 0; k < 8; k++) {
+      const char *rule = rules[k % 2];
+      l2o_train_settings settings = small_settings();
+      settings.batch = TALL;
+      settings.stop_gradient = k / 2 % 2 ? L2O_STOP_GRADIENT_NONE : L2O_STOP_GRADIENT_FEATURES;
+      settings.loss = k / 4 ? L2O_LOSS_MEAN : L2O_LOSS_LAST;
+      double expected[53], gradient[53], again[53], largest = 0;
+      settings.fresh = true;
+      const double loss = first_gradient(expected, rule, &family, &settings, own);
+      settings.fresh = false;
+      assert_true(first_gradient(gradient, rule, &family, &settings, kept) == loss); /* which no Hessian has a part in */
+      for (size_t i = 0; i < 53; i++)
+        largest = fmax(largest, fabs(expected[i]));
+      for (size_t i = 0; i < 53; i++)
+        assert_close(gradient[i], expected[i], 0, BY_PRECISION(1e-12, 1e-4) * largest);
+      for (settings.threads = 2; settings.threads <= 3; settings.threads++) { /* groups of three and of two */
+        assert_true(first_gradient(again, rule, &family, &settings, kept) == loss);
+        assert_memory_equal(again, gradient, sizeof gradient);
+      }
+    }
+  }
+}
+
+/* Rank 0 of more ranks than instances has none of its own, and speaks for all. */
+static void ranks_keep_hessians_too(void **state) {
+  (void)state;
+  static tall t;
+  const l2o_family family = tall_family(&t, false);
+  l2o_train_settings settings = small_settings();
+  double gradient[53], largest = 0;
+  settings.batch = TALL;
+  const double loss = first_gradient(gradient, RULE, &family, &settings, "by the Hessian");
+  member members[RANKS_MAX];
+  crowd c = {.ranks = 7, .settings = &settings, .family = &family, .rule = RULE, .gradient = true, .steps = 1};
+  gather_round(&c, members);
+  assert_status(members[0].stepped, L2O_OK, &members[0].diag);
+  assert_true(members[0].loss == loss);
+  for (size_t i = 0; i < 53; i++)
+    largest = fmax(largest, fabs(gradient[i]));
+  for (size_t i = 0; i < 53; i++)
+    assert_close(members[0].gradient[i], gradient[i], 0, 1e-14 * largest);
+  for (size_t r = 0; r < 7; r++)
+    assert_non_null(strstr(members[r].note, "by the Hessian"));
 }
 
 /* ---- memory ---- */
@@ -1141,6 +1321,59 @@ static void a_step_allocates_nothing(void **state) {
   assert_status(status, L2O_OK, NULL);
   assert_int_equal(seen.calls, 0);
   school_free(&s);
+}
+
+/* An instance whose gradient needs so much scratch. */
+static size_t needy_work_len(const l2o_problem *p) {
+  return *(const size_t *)p->data;
+}
+static l2o_status needy_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  const moody well = {WELL};
+  const l2o_problem inner = {.data = &well, .n = p->n};
+  memset(work, 0, *(const size_t *)p->data * sizeof *work);
+  return moody_gradient(&inner, f, g, x, NULL);
+}
+static l2o_status needy_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  static const l2o_problem_ops ops = {
+      .struct_size = sizeof ops, .name = "needy", .gradient = needy_gradient, .work_len = needy_work_len};
+  static const size_t needs[] = {10, 50000};
+  (void)seed, (void)index, (void)diag;
+  *out = (l2o_problem){.ops = &ops, .data = &needs[family->data && index >= 3], .n = 4};
+  return L2O_OK;
+}
+
+/* Fresh instances may need more scratch than there is memory for: the step fails, and whatever comes next does its work. */
+static void a_step_without_memory_can_be_tried_again(void **state) {
+  (void)state;
+  if (!allocations_are_counted() || openmp_allocates())
+    skip();
+  const l2o_family family = {.struct_size = sizeof family, .name = "needy", .n = 4, .sample = needy_sample, .data = (void *)&RULE};
+  const l2o_family modest = {.struct_size = sizeof family, .name = "needy", .n = 4, .sample = needy_sample};
+  l2o_train_settings settings = small_settings();
+  settings.options = "step=0.3", settings.threads = 2, settings.fresh = true, settings.validation_instances = 2;
+  school s = school_of(RULE, &family, &settings), twin = school_of(RULE, &modest, &settings);
+  l2o_diag diag = {""};
+  double objective, expected;
+  step(&s);
+  step(&twin);
+  for (int i = 0; i < 2; i++) {
+    allocations_watch(1);
+    l2o_status status = l2o_trainer_step(s.trainer, NULL, &diag);
+    allocations_seen();
+    assert_status(status, L2O_ERR_NOMEM, NULL);
+    assert_string_equal(diag.text, "training step 1: out of memory for new instances");
+    allocations_watch(1);
+    status = l2o_trainer_validate(s.trainer, &objective, &diag);
+    allocations_seen();
+    assert_status(status, L2O_ERR_NOMEM, NULL);
+  }
+  assert_status(l2o_trainer_validate(s.trainer, &objective, &diag), L2O_OK, &diag);
+  assert_status(l2o_trainer_validate(twin.trainer, &expected, &diag), L2O_OK, &diag);
+  assert_true(objective == expected);
+  const l2o_train_record a = step(&s), b = step(&twin);
+  assert_same_records(&a, &b);
+  school_free(&s);
+  school_free(&twin);
 }
 
 static void every_allocation_may_fail(void **state) {
@@ -1222,8 +1455,13 @@ int main(void) {
       cmocka_unit_test(any_number_of_ranks_gives_the_numbers_of_one),
       cmocka_unit_test_setup_teardown(a_checkpoint_serves_any_number_of_ranks, make_folder, remove_folder),
       cmocka_unit_test(what_one_rank_fails_at_all_ranks_report),
+      cmocka_unit_test(any_of_many_ranks_is_heard),
+      cmocka_unit_test_setup_teardown(ranks_that_have_different_files_are_refused, make_folder, remove_folder),
       cmocka_unit_test(ranks_that_make_no_sense_are_refused),
+      cmocka_unit_test(a_kept_hessian_gives_the_same_gradient),
+      cmocka_unit_test(ranks_keep_hessians_too),
       cmocka_unit_test(a_step_allocates_nothing),
+      cmocka_unit_test(a_step_without_memory_can_be_tried_again),
       cmocka_unit_test_setup_teardown(every_allocation_may_fail, make_folder, remove_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
