@@ -18,7 +18,11 @@ l2o_real L2O_HERE(bench_sum)(const l2o_real *x, size_t n) {
     sum[1] = vr_add(sum[1], vr_load_part(x + i, n - i));
   for (size_t j = 1; j < CHAINS; j++)
     sum[0] = vr_add(sum[0], sum[j]);
-  return vr_sum(sum[0]);
+  l2o_real lanes[VR], total = 0;
+  vr_store(lanes, sum[0]);
+  for (size_t j = 0; j < VR; j++)
+    total += lanes[j];
+  return total;
 }
 
 void L2O_HERE(bench_triad)(l2o_real *a, const l2o_real *b, l2o_real s, const l2o_real *c, size_t n) {
