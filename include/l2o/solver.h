@@ -15,7 +15,10 @@ extern "C" {
 /** What the derivative of an unrolled learned rule leaves out (papers call it detaching). */
 typedef enum l2o_stop_gradient {
   L2O_STOP_GRADIENT_FEATURES = 0, /**< the inputs of the network are constants */
-  L2O_STOP_GRADIENT_NONE = 1      /**< the true derivative; needs Hessian-vector products */
+  L2O_STOP_GRADIENT_NONE = 1,     /**< the true derivative; needs Hessian-vector products */
+  L2O_STOP_GRADIENT_MATRIX = 2,   /**< the inputs, and the matrix of a quasi-Newton rule; elsewhere as FEATURES */
+  L2O_STOP_GRADIENT_DIRECTION = 3 /**< the inputs, and all gradients of f, hence the directions made of them: no Hessian-vector
+                                       products; exact for segments of one step */
 } l2o_stop_gradient;
 
 /** What a rule may see and change during a step. All memory exists before the first step. */
@@ -39,6 +42,10 @@ typedef struct l2o_iterate {
   size_t allowance;    /**< charged calls that the budget still allows; SIZE_MAX: no limit */
   bool has_gradient;   /**< f and g belong to x */
   size_t batch, *rows; /**< summands that the functions below evaluate, drawn anew for each step; batch 0: the whole sum */
+  /* how a learned rule with L2O_FACTORS stepped: x += p o d, d the direction of the classical rule */
+  double slope;            /**< out: g'd */
+  double deviation;        /**< out: 1/n sum_i (p_i - 1)^2 */
+  double deviation_weight; /**< in, for step_vjp(): dL / d deviation */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
   bool pending, moved, subgradient, finite;
   double pending_seconds, claimed_seconds;
@@ -84,7 +91,12 @@ enum {
   L2O_TAKES_PROJECTION = 64u,
   /** With its default options the rule reaches a stationary point from any start, or what the precision can tell from one, where
    * the function is smooth and bounded below: it searches along its directions. */
-  L2O_GLOBAL = 128u
+  L2O_GLOBAL = 128u,
+  /** A learned rule that multiplies a direction of descent by factors, coordinate by coordinate, and tells it->slope and
+   *  it->deviation: it can be trained with the loss `decrease` and with regularisation. */
+  L2O_FACTORS = 256u,
+  /** Single precision is not enough for it: l2o-train takes double unless told otherwise. */
+  L2O_WANTS_DOUBLE = 512u
 };
 
 /** A rule. The functions return a status; why a run ends is set through `stop`. */
@@ -120,11 +132,19 @@ typedef struct l2o_solver {
    *                 (the tape then begins with z, n reals): the caller adds (Hessian at z) dg to dL/dz, which is dx or the first n
    * of dstate. NULL with L2O_GRADIENT_ANYWHERE: the rule multiplies by Hessians itself.
    *  @param dsum    accumulators of dL/dparameters (src/nn/model.h), added to.
-   *  Uses only it->{problem, model, options, n, step, scratch, work}. */
+   *  Uses only it->{problem, model, options, n, step, deviation_weight, scratch, work}. */
   l2o_status (*step_vjp)(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                          l2o_stop_gradient mode);
   /** The gradient that every step begins with; instances that share data are then evaluated together. */
   l2o_gradient_at gradient_at;
+  /** Writes the options of the rule that it grew from, "key=value,...", for the guard; NULL: its defaults. */
+  void (*classical_options)(const l2o_iterate *it, char *out, size_t size);
+  /** guard=descent: the point x_c (n) to which the rule that it grew from goes from it->x, with the memory that this rule has, and
+   *  f there; calls are counted. step() follows from the same point, so it->x, f and g stay as they are. `stop`: as of step(), when
+   *  there is no such point; x_c is then it->x. NULL: a step of the classical rule, which must have no memory. */
+  l2o_status (*classical_point)(l2o_iterate *it, l2o_real *x_c, double *f_c, l2o_stop *stop);
+  /** The guard has moved it->x from where step() left it to x_c; NULL: init(). */
+  l2o_status (*fell_back)(l2o_iterate *it);
 } l2o_solver;
 
 /** Every solver of the library, ending with NULL: tests and help texts walk it. */

@@ -29,11 +29,16 @@
 extern "C" {
 #endif
 
-/** With f_1 .. f_U the objectives along a segment of U steps. */
+/** With f_0 .. f_U the objectives and g_0 .. g_U the gradients along a segment of U steps. */
 typedef enum l2o_loss {
-  L2O_LOSS_LAST,    /**< f_U */
-  L2O_LOSS_MEAN,    /**< (f_1 + ... + f_U) / U */
-  L2O_LOSS_WEIGHTED /**< (1 f_1 + 2 f_2 + ... + U f_U) / (U (U+1) / 2) */
+  L2O_LOSS_LAST,     /**< f_U */
+  L2O_LOSS_MEAN,     /**< (f_1 + ... + f_U) / U */
+  L2O_LOSS_WEIGHTED, /**< (1 f_1 + 2 f_2 + ... + U f_U) / (U (U+1) / 2) */
+  /** 1/U sum_j (f_j - f_{j-1}) / max(-g_{j-1}'d_{j-1}, 1e-14), d the direction of a rule with L2O_FACTORS; only f_j is
+   *  differentiated. What remains of the decrease that the slope promises: of any scale, -1/2 for Newton's step on a quadratic. */
+  L2O_LOSS_DECREASE,
+  L2O_LOSS_LOG_GAP,     /**< 1/U sum_j ln max(f_j - f*, 1e-10); problems with a known minimum */
+  L2O_LOSS_LOG_GRADIENT /**< 1/U sum_j ln max(|g_j|, 1e-14); its derivative is a Hessian-vector product */
 } l2o_loss;
 typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
 typedef enum l2o_optimizer { L2O_OPTIMIZER_SGD, L2O_OPTIMIZER_ADAM } l2o_optimizer;
@@ -72,7 +77,9 @@ typedef struct l2o_train_settings {
   /** Adds up `values` over all ranks, in place, the same bits for all of them; not needed by a trainer that is alone. A failure
    * must be everybody's. */
   l2o_status (*sum)(void *context, double *values, size_t count);
-  void *sum_context; /**< handed to `sum` */
+  void *sum_context;     /**< handed to `sum` */
+  double regularisation; /**< adds this times 1/U sum_j (mean_i (p_{j,i} - 1)^2), p the factors of a rule with L2O_FACTORS; default
+                            0 */
 } l2o_train_settings;
 
 L2O_API void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size);
