@@ -29,43 +29,28 @@ static size_t state_len(const l2o_iterate *it) {
 
 static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
   l2o_status status = l2o_line_check(it, "bfgs", diag);
-  return status ? status : l2o_bfgs_check(it, START, "bfgs", diag);
+  return status ? status : l2o_bfgs_check(it, (l2o_bfgs_start)it->options[START], "bfgs", diag);
 }
 
 static l2o_status init(l2o_iterate *it) {
-  const l2o_bfgs_memory b = l2o_bfgs_recall(it, START);
+  const l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
   return l2o_bfgs_init(it, &b);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   (void)tape;
   const size_t n = it->n;
-  l2o_bfgs_memory b = l2o_bfgs_recall(it, START);
+  l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
   b.damp = it->options[CURVATURE] > 0;
   b.rescale = it->options[RESCALE] < 1;
-  l2o_line line = {.d = b.d,
-                   .x = it->scratch,
-                   .g = it->scratch + n,
-                   .kept = it->scratch + 2 * n,
-                   .memory = it->state + l2o_bfgs_state_len(it),
-                   .alpha = 1};
+  l2o_line line = {
+      .d = b.d, .x = it->scratch, .g = it->scratch + n, .kept = it->scratch + 2 * n, .memory = it->state + l2o_bfgs_state_len(it)};
   l2o_status status = l2o_iterate_gradient(it);
   if (status)
     return status;
-  if (*b.fresh > 0) {
+  if (*b.fresh > 0)
     l2o_bfgs_first_direction(it, &b);
-    line.alpha = b.start == L2O_BFGS_SCALED ? l2o_line_first(it) : 1;
-  }
-  status = l2o_line_search(it, &line, stop);
-  if (!status && line.alpha == 0 && !*stop && !(*b.fresh > 0)) { /* once more along -g, as long as H would have it */
-    const double scale = -l2o_dot(it->g, b.d, n) / l2o_dot(it->g, it->g, n);
-    status = l2o_bfgs_init(it, &b);
-    if (status)
-      return status;
-    l2o_bfgs_first_direction(it, &b);
-    line.alpha = scale > 0 && isfinite(scale) ? scale : l2o_line_first(it);
-    status = l2o_line_search(it, &line, stop);
-  }
+  status = l2o_bfgs_search(it, &b, &line, stop);
   if (status)
     return status;
   if (line.alpha > 0)

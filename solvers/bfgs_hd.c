@@ -35,11 +35,11 @@ static size_t scratch_len(const l2o_iterate *it) {
 }
 
 static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
-  return l2o_bfgs_check(it, START, "bfgs-hd", diag);
+  return l2o_bfgs_check(it, (l2o_bfgs_start)it->options[START], "bfgs-hd", diag);
 }
 
 static l2o_status init(l2o_iterate *it) {
-  const l2o_bfgs_memory b = l2o_bfgs_recall(it, START);
+  const l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
   for (size_t i = 0; i < (is_diagonal(it) ? it->n : 1); i++)
     lengths(it)[i] = (l2o_real)it->step;
   return l2o_bfgs_init(it, &b);
@@ -75,7 +75,7 @@ static void tune(const l2o_iterate *it, const l2o_real *d) {
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   (void)tape;
   const size_t n = it->n, stride = is_diagonal(it) ? 1 : 0;
-  const l2o_bfgs_memory b = l2o_bfgs_recall(it, START);
+  const l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
   const l2o_real *alpha = lengths(it);
   l2o_real *x = it->scratch, *g = x + n, *u = g + n;
   bool moved = false;

@@ -9,21 +9,17 @@ size_t l2o_bfgs_state_len(const l2o_iterate *it) {
   return it->n * it->n + it->n + 2; /* l2o_bfgs_check() has seen n */
 }
 
-l2o_bfgs_memory l2o_bfgs_recall(const l2o_iterate *it, size_t start_option) {
+l2o_bfgs_memory l2o_bfgs_recall(const l2o_iterate *it, l2o_bfgs_start start) {
   const size_t n = it->n;
   l2o_real *H = it->state;
-  return (l2o_bfgs_memory){.H = H,
-                           .d = H + n * n,
-                           .scale = H + n * n + n,
-                           .fresh = H + n * n + n + 1,
-                           .start = (l2o_bfgs_start)it->options[start_option]};
+  return (l2o_bfgs_memory){.H = H, .d = H + n * n, .scale = H + n * n + n, .fresh = H + n * n + n + 1, .start = start};
 }
 
-l2o_status l2o_bfgs_check(const l2o_iterate *it, size_t start_option, const char *solver, l2o_diag *diag) {
+l2o_status l2o_bfgs_check(const l2o_iterate *it, l2o_bfgs_start start, const char *solver, l2o_diag *diag) {
   double constant;
   if (!l2o_fits_blas(it->n, it->n))
     return l2o_fail(diag, L2O_ERR_ARG, "%s: a matrix of n x n entries is too large for n = %zu; try lbfgs", solver, it->n);
-  if ((l2o_bfgs_start)it->options[start_option] == L2O_BFGS_LIPSCHITZ && l2o_problem_lipschitz(it->problem, &constant))
+  if (start == L2O_BFGS_LIPSCHITZ && l2o_problem_lipschitz(it->problem, &constant))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: h0=lipschitz needs a Lipschitz constant; problem '%s' has none", solver,
                     l2o_problem_name(it->problem));
   return L2O_OK;
@@ -85,7 +81,8 @@ static void enlarge(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *u
   }
 }
 
-void l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *x, l2o_real *g, l2o_real *u, double alpha) {
+l2o_bfgs_outcome l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *x, l2o_real *g, l2o_real *u,
+                                 double alpha) {
   const size_t n = it->n;
   l2o_real *s = x, *y = g, *d = b->d;
   for (size_t i = 0; i < n; i++) {
@@ -95,7 +92,8 @@ void l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *
   double sy = l2o_dot(s, y, n);
   const double yy = l2o_dot(y, y, n), ss = l2o_dot(s, s, n), gamma = sy / yy;
   const bool first = *b->fresh > 0, positive = sy > 1e-12 * sqrt(ss) * sqrt(yy);
-  if (first && positive && b->start == L2O_BFGS_SCALED && isnormal((l2o_real)gamma)) {
+  const bool rescaled = first && positive && b->start == L2O_BFGS_SCALED && isnormal((l2o_real)gamma);
+  if (rescaled) {
     *b->scale = (l2o_real)gamma; /* H is I still */
     for (size_t i = 0; i < n; i++) {
       u[i] = *b->scale * it->g[i];
@@ -116,7 +114,7 @@ void l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *
   if (!(sy > 1e-12 * sqrt(ss) * sqrt(yy)) || !isfinite((l2o_real)rho) || !isfinite((l2o_real)half)) {
     for (size_t i = 0; i < n; i++)
       d[i] = -u[i];
-    return;
+    return L2O_BFGS_SKIPPED;
   }
   for (size_t i = 0; i < n; i++) /* w, in d's place */
     d[i] = (l2o_real)half * s[i] - (l2o_real)rho * d[i];
@@ -125,4 +123,78 @@ void l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *
   for (size_t i = 0; i < n; i++)
     d[i] = -(u[i] + s[i] * wg + d[i] * sg);
   *b->fresh = 0;
+  return rescaled ? L2O_BFGS_RESCALED : L2O_BFGS_UPDATED;
+}
+
+void l2o_bfgs_product(l2o_real *out, const l2o_real *v, const l2o_real *H, double scale, const l2o_real *s, const l2o_real *y,
+                      l2o_bfgs_outcome outcome, l2o_real *work, size_t n) {
+  const double sy = l2o_dot(s, y, n);
+  const l2o_real rho = outcome == L2O_BFGS_SKIPPED ? 0 : (l2o_real)(1 / sy), sv = (l2o_real)l2o_dot(s, v, n);
+  /* H+ v = V'(H (v - rho (s'v) y)) + rho (s'v) s,   V'a = a - rho (y'a) s */
+  for (size_t i = 0; i < n; i++)
+    work[i] = v[i] - rho * sv * y[i];
+  l2o_symv(out, H, work, n);
+  const l2o_real along = rho * ((l2o_real)scale * (l2o_real)l2o_dot(y, out, n) - sv);
+  for (size_t i = 0; i < n; i++)
+    out[i] = (l2o_real)scale * out[i] - along * s[i];
+}
+
+/* With r = 1/s'y, V = I - r y s', M = dH: m = Ms, mu = s'm, and
+ *   dH <- V M V' = M - r (y m' + m y') + r^2 mu y y'
+ *   dV s = 2 H (m - r mu y),   dV'y = 2 M (Hy - r (y'Hy) s),   dr = mu - y'dV s
+ *   dy += -r dV s - r^2 dr s,   ds += -r dV'y + 2 r m - r^2 dr y. */
+void l2o_bfgs_update_vjp(l2o_real *dH, l2o_real *ds, l2o_real *dy, const l2o_real *H, double scale, const l2o_real *s,
+                         const l2o_real *y, l2o_bfgs_outcome outcome, l2o_real *work, size_t n) {
+  if (outcome == L2O_BFGS_SKIPPED)
+    return;
+  l2o_real *m = work, *a = m + n, *Vs = a + n, *Vy = Vs + n;
+  const double sy = l2o_dot(s, y, n), r = 1 / sy;
+  l2o_symv(m, dH, s, n);
+  const double mu = l2o_dot(s, m, n);
+  for (size_t i = 0; i < n; i++)
+    a[i] = m[i] - (l2o_real)(r * mu) * y[i];
+  l2o_symv(Vs, H, a, n);
+  l2o_symv(a, H, y, n); /* Hy / scale */
+  const double yHy = scale * l2o_dot(y, a, n);
+  for (size_t i = 0; i < n; i++) {
+    Vs[i] *= (l2o_real)(2 * scale);
+    a[i] = (l2o_real)scale * a[i] - (l2o_real)(r * yHy) * s[i];
+  }
+  l2o_symv(Vy, dH, a, n);
+  const double dr = mu - l2o_dot(y, Vs, n);
+  for (size_t i = 0; i < n; i++) {
+    dy[i] += (l2o_real)-r * Vs[i] - (l2o_real)(r * r * dr) * s[i];
+    ds[i] += (l2o_real)(-2 * r) * Vy[i] + (l2o_real)(2 * r) * m[i] - (l2o_real)(r * r * dr) * y[i];
+  }
+  if (outcome == L2O_BFGS_RESCALED) { /* dL/dgamma = trace of V M V', gamma = s'y / y'y */
+    const double yy = l2o_dot(y, y, n);
+    double trace = 0;
+    for (size_t i = 0; i < n; i++)
+      trace += (double)dH[i * n + i];
+    trace += -2 * r * l2o_dot(y, m, n) + r * r * mu * yy;
+    for (size_t i = 0; i < n; i++) {
+      ds[i] += (l2o_real)(trace / yy) * y[i];
+      dy[i] += (l2o_real)(trace / yy) * (s[i] - (l2o_real)(2 * scale) * y[i]);
+    }
+    memset(dH, 0, n * n * sizeof *dH);
+    return;
+  }
+  for (size_t i = 0; i < n; i++)
+    m[i] -= (l2o_real)(r * mu / 2) * y[i];
+  l2o_syr2(dH, (l2o_real)-r, y, m, n);
+}
+
+l2o_status l2o_bfgs_search(l2o_iterate *it, const l2o_bfgs_memory *b, l2o_line *line, l2o_stop *stop) {
+  const bool fresh = *b->fresh > 0;
+  line->alpha = fresh && b->start == L2O_BFGS_SCALED ? l2o_line_first(it) : 1;
+  l2o_status status = l2o_line_search(it, line, stop);
+  if (status || line->alpha != 0 || *stop || fresh)
+    return status;
+  /* as long as H would have it */
+  const double scale = -l2o_dot(it->g, b->d, it->n) / l2o_dot(it->g, it->g, it->n);
+  if ((status = l2o_bfgs_init(it, b)))
+    return status;
+  l2o_bfgs_first_direction(it, b);
+  line->alpha = scale > 0 && isfinite(scale) ? scale : l2o_line_first(it);
+  return l2o_line_search(it, line, stop);
 }

@@ -21,6 +21,7 @@ static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_zo_align,
                                          &l2o_math_l2o_gd,
                                          &l2o_math_l2o_nesterov,
+                                         &l2o_l2o_bfgs,
                                          NULL};
 
 const l2o_solver *const *l2o_solver_list(void) {

@@ -21,6 +21,7 @@ extern const l2o_solver l2o_zo_avg;
 extern const l2o_solver l2o_zo_align;
 extern const l2o_solver l2o_math_l2o_gd;
 extern const l2o_solver l2o_math_l2o_nesterov;
+extern const l2o_solver l2o_l2o_bfgs;
 
 /* Options of every learned rule with a base step. */
 #define L2O_LEARNED_STEP_OPTIONS(classical)                                                                                        \

@@ -9,8 +9,10 @@
 #include <string.h>
 
 /* Every kind of model: a new one adds its line here. */
-static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd, &l2o_model_type_math_l2o_nesterov, NULL};
-static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind, &l2o_model_type_math_l2o_nesterov.kind, NULL};
+static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd, &l2o_model_type_math_l2o_nesterov,
+                                              &l2o_model_type_bfgs_lstm, NULL};
+static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind, &l2o_model_type_math_l2o_nesterov.kind,
+                                              &l2o_model_type_bfgs_lstm.kind, NULL};
 
 /* Version of what stands in a model file's metadata; a newer library reads every older one. */
 static const char FORMAT_VERSION[] = "1";
@@ -29,8 +31,11 @@ static const l2o_model_type *find_type(const char *name, l2o_diag *diag) {
     if (strcmp(types[i]->kind.name, name) == 0)
       return types[i];
   const char *near = l2o_nearest(name, kind_name, NULL);
-  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name,
-           near ? "; did you mean '" : "; known: math-l2o-gd, math-l2o-nesterov", near ? near : "", near ? "'?" : "");
+  char known[256] = "";
+  for (size_t i = 0, at = 0; kinds[i] && at < sizeof known; i++)
+    at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", kinds[i]->name);
+  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name, near ? "; did you mean '" : "; known: ",
+           near ? near : known, near ? "'?" : "");
   return NULL;
 }
 
@@ -188,6 +193,24 @@ static l2o_status check_stranger(const l2o_tensor *tensor, const char *path, l2o
   return l2o_fail(diag, L2O_ERR_FORMAT, "%s: unknown tensor '%.100s'", path, tensor->name);
 }
 
+/* "(80, 7)"; "()" is a scalar */
+static void format_shape(char *out, size_t room, const size_t *shape, size_t rank) {
+  size_t at = (size_t)snprintf(out, room, "(");
+  for (size_t j = 0; j < rank && at < room; j++)
+    at += (size_t)snprintf(out + at, room - at, "%s%zu", j ? ", " : "", shape[j]);
+  if (at < room)
+    snprintf(out + at, room - at, ")");
+}
+
+static l2o_status refuse_shape(const l2o_model *model, const l2o_model_tensor *want, const l2o_tensor *have, const char *path,
+                               l2o_diag *diag) {
+  char found[96], expected[96];
+  format_shape(found, sizeof found, have->shape, have->rank);
+  format_shape(expected, sizeof expected, want->shape, want->rank);
+  return l2o_fail(diag, L2O_ERR_SHAPE, "%s: tensor '%s' has shape %s, but %s expects %s", path, want->name, found, model->spec,
+                  expected);
+}
+
 static l2o_status read_tensor(l2o_model *model, size_t i, const l2o_tensor_file *file, const char *path, l2o_diag *diag) {
   const l2o_model_tensor *want = &model->tensors[i];
   const l2o_tensor *have = l2o_tensor_file_find(file, want->name);
@@ -200,8 +223,7 @@ static l2o_status read_tensor(l2o_model *model, size_t i, const l2o_tensor_file 
   for (size_t j = 0; same && j < want->rank; j++)
     same = have->shape[j] == want->shape[j];
   if (!same)
-    return l2o_fail(diag, L2O_ERR_SHAPE, "%s: tensor '%s' has %zu entries of another shape than the %zu that %s expects", path,
-                    want->name, have->count, want->count, model->spec);
+    return refuse_shape(model, want, have, path, diag);
   double *values = malloc((want->count + 1) * sizeof *values);
   if (!values)
     return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);

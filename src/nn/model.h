@@ -5,7 +5,7 @@
 #include "core/options.h"
 #include <l2o/model.h>
 
-enum { L2O_MODEL_TENSORS_MAX = 32 };
+enum { L2O_MODEL_TENSORS_MAX = 96 }; /* 16 recurrent layers with 15 heads */
 
 typedef struct l2o_model_type {
   l2o_model_kind kind; /* first: the public part */
@@ -36,6 +36,7 @@ struct l2o_model {
 
 extern const l2o_model_type l2o_model_type_math_l2o_gd;
 extern const l2o_model_type l2o_model_type_math_l2o_nesterov;
+extern const l2o_model_type l2o_model_type_bfgs_lstm;
 
 /* Flat parameters of tensor i. */
 static inline l2o_real *l2o_model_values(const l2o_model *model, size_t i) {

@@ -33,8 +33,8 @@ typedef struct l2o_recurrent {
   l2o_recurrent_shape shape;
   l2o_lstm lstm[L2O_RECURRENT_LAYERS_MAX];
   l2o_real *packed[L2O_RECURRENT_LAYERS_MAX];
-  l2o_real *linear; /* and whatever else makes evaluation fast */
-  l2o_real *heads;
+  l2o_real *linear;                                /* (V, v)', (H + 1, H) */
+  const l2o_real *linear_weight, *head_parameters; /* borrowed: V, and (w_o, b_o) one behind another, (O, H + 1) */
 } l2o_recurrent;
 /* Its room in the arena, and (base of the arena given) the pointers into it. */
 void l2o_recurrent_layout(l2o_recurrent *net, l2o_arena *arena, const l2o_recurrent_shape *shape);

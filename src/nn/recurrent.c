@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nn/recurrent.h"
+#include "core/linalg.h"
+#include <l2o/random.h>
+#include <string.h>
+
+/* ---- tensors ---- */
+
+enum { OF_A_LAYER = 4 }; /* weight_ih, weight_hh, bias_ih, bias_hh */
+
+#define NAMES(l)                                                                                                                   \
+  { "lstm.weight_ih_l" #l, "lstm.weight_hh_l" #l, "lstm.bias_ih_l" #l, "lstm.bias_hh_l" #l }
+static const char *const layer_names[L2O_RECURRENT_LAYERS_MAX][OF_A_LAYER] = {
+    NAMES(0), NAMES(1), NAMES(2),  NAMES(3),  NAMES(4),  NAMES(5),  NAMES(6),  NAMES(7),
+    NAMES(8), NAMES(9), NAMES(10), NAMES(11), NAMES(12), NAMES(13), NAMES(14), NAMES(15)};
+
+static size_t inputs_of(const l2o_recurrent_shape *s, size_t l) {
+  return l ? s->hidden : s->inputs;
+}
+
+size_t l2o_recurrent_describe(l2o_model_tensor *tensors, const l2o_recurrent_shape *shape, const char *const *heads) {
+  const size_t H = shape->hidden;
+  l2o_model_tensor *t = tensors;
+  for (size_t l = 0; l < shape->layers; l++) {
+    const char *const *name = layer_names[l];
+    *t++ = (l2o_model_tensor){.name = name[0], .rank = 2, .shape = {4 * H, inputs_of(shape, l)}, .learned = true};
+    *t++ = (l2o_model_tensor){.name = name[1], .rank = 2, .shape = {4 * H, H}, .learned = true};
+    *t++ = (l2o_model_tensor){.name = name[2], .rank = 1, .shape = {4 * H}, .learned = true};
+    *t++ = (l2o_model_tensor){.name = name[3], .rank = 1, .shape = {4 * H}, .learned = true};
+  }
+  *t++ = (l2o_model_tensor){.name = "linear.weight", .rank = 2, .shape = {H, H}, .learned = true};
+  *t++ = (l2o_model_tensor){.name = "linear.bias", .rank = 1, .shape = {H}, .learned = true};
+  for (size_t o = 0; o < shape->outputs; o++) {
+    *t++ = (l2o_model_tensor){.name = heads[2 * o], .rank = 2, .shape = {1, H}, .learned = true};
+    *t++ = (l2o_model_tensor){.name = heads[2 * o + 1], .rank = 1, .shape = {1}, .learned = true};
+  }
+  return (size_t)(t - tensors);
+}
+
+/* Where the tensors behind the stack begin: linear.weight, linear.bias, then two a head. */
+static size_t behind_stack(size_t first, const l2o_recurrent_shape *shape) {
+  return first + OF_A_LAYER * shape->layers;
+}
+
+void l2o_recurrent_initialise(l2o_model *model, size_t first, const l2o_recurrent_shape *shape, uint64_t seed) {
+  const size_t linear = behind_stack(first, shape);
+  const double bound = 1 / sqrt((double)shape->hidden);
+  l2o_rng rng;
+  l2o_rng_seed(&rng, l2o_seed_for(seed, L2O_PURPOSE_MODEL), 0, 0);
+  for (size_t i = first; i < linear + 2; i++)
+    for (size_t j = 0; j < model->tensors[i].count; j++)
+      l2o_model_values(model, i)[j] = (l2o_real)(bound * (2 * l2o_rng_uniform(&rng) - 1));
+  for (size_t o = 0; o < shape->outputs; o++)
+    memset(l2o_model_values(model, linear + 2 + 2 * o), 0, shape->hidden * sizeof(l2o_real));
+}
+
+/* ---- the network as it is evaluated: every product takes its bias in by a row of ones ---- */
+
+void l2o_recurrent_layout(l2o_recurrent *net, l2o_arena *arena, const l2o_recurrent_shape *shape) {
+  const size_t H = shape->hidden;
+  net->shape = *shape;
+  for (size_t l = 0; l < shape->layers; l++)
+    L2O_TAKE(arena, net->packed[l], l2o_lstm_packed_len(inputs_of(shape, l), H));
+  L2O_TAKE(arena, net->linear, (H + 1) * H);
+}
+
+void l2o_recurrent_build(l2o_recurrent *net, const l2o_model *model, size_t first) {
+  const size_t H = net->shape.hidden;
+  for (size_t l = 0; l < net->shape.layers; l++, first += OF_A_LAYER) {
+    const l2o_real *weight_ih = l2o_model_values(model, first), *weight_hh = l2o_model_values(model, first + 1);
+    l2o_lstm_pack(net->packed[l], weight_ih, weight_hh, l2o_model_values(model, first + 2), l2o_model_values(model, first + 3),
+                  inputs_of(&net->shape, l), H);
+    net->lstm[l] = (l2o_lstm){.inputs = inputs_of(&net->shape, l),
+                              .hidden = H,
+                              .weight_ih = weight_ih,
+                              .weight_hh = weight_hh,
+                              .packed = net->packed[l]};
+  }
+  const l2o_real *weight = l2o_model_values(model, first), *bias = l2o_model_values(model, first + 1);
+  for (size_t r = 0; r < H; r++) {
+    for (size_t k = 0; k < H; k++)
+      net->linear[k * H + r] = weight[r * H + k];
+    net->linear[H * H + r] = bias[r];
+  }
+  net->linear_weight = weight;
+  net->head_parameters = l2o_model_values(model, first + 2);
+}
+
+/* ---- reals of a coordinate ---- */
+
+static size_t state_of(const l2o_recurrent_shape *s) {
+  return 2 * s->layers * s->hidden;
+}
+
+static size_t lstm_tape_of(const l2o_recurrent_shape *s, size_t l) {
+  return l2o_lstm_tape_len(&(l2o_lstm){.inputs = inputs_of(s, l), .hidden = s->hidden}, 1);
+}
+
+/* the tapes of the layers, (h_L; 1), (z; 1) */
+static size_t tape_of(const l2o_recurrent_shape *s) {
+  size_t sum = 2 * (s->hidden + 1);
+  for (size_t l = 0; l < s->layers; l++)
+    sum += lstm_tape_of(s, l);
+  return sum;
+}
+
+size_t l2o_recurrent_state_len(const l2o_recurrent_shape *shape, size_t n) {
+  return state_of(shape) * n;
+}
+
+size_t l2o_recurrent_tape_len(const l2o_recurrent_shape *shape, size_t n) {
+  return tape_of(shape) * n;
+}
+
+static size_t largest(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+/* Inputs and outputs of a chunk; then forward a tape, backward dz and what a layer's backward pass or a product of weights takes. */
+size_t l2o_recurrent_scratch_len(const l2o_recurrent_shape *shape, size_t n) {
+  const size_t m = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK, H = shape->hidden;
+  size_t work = (H + 1) * largest(H, shape->outputs);
+  for (size_t l = 0; l < shape->layers && l < 2; l++)
+    work = largest(work, l2o_lstm_work_len(&(l2o_lstm){.inputs = inputs_of(shape, l), .hidden = H}, m));
+  return (shape->inputs + shape->outputs) * m + largest(tape_of(shape) * m, H * m + work);
+}
+
+size_t l2o_recurrent_sum_len(const l2o_recurrent_shape *shape) {
+  const size_t H = shape->hidden;
+  size_t sum = (H + 1) * (H + shape->outputs);
+  for (size_t l = 0; l < shape->layers; l++)
+    sum += l2o_lstm_sum_len(inputs_of(shape, l), H);
+  return sum;
+}
+
+/* ---- forward ---- */
+
+static void take_columns(l2o_real *out, const l2o_real *all, size_t rows, size_t n, size_t first, size_t count) {
+  for (size_t r = 0; r < rows; r++)
+    memcpy(out + r * count, all + r * n + first, count * sizeof *out);
+}
+
+static void ones(l2o_real *row, size_t m) {
+  for (size_t j = 0; j < m; j++)
+    row[j] = 1;
+}
+
+/* y (O, m) of a chunk of m coordinates */
+static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, const l2o_real *u, size_t m) {
+  const size_t H = net->shape.hidden, L = net->shape.layers, O = net->shape.outputs;
+  for (size_t l = 0; l < L; l++) {
+    l2o_real *h = state + 2 * l * H * m;
+    l2o_lstm_forward(&net->lstm[l], h, h + H * m, tape, u, m);
+    tape += lstm_tape_of(&net->shape, l) * m;
+    u = h;
+  }
+  l2o_real *h = tape, *z = h + (H + 1) * m;
+  memcpy(h, u, H * m * sizeof *h);
+  ones(h + H * m, m);
+  l2o_gemm(z, net->linear, true, h, false, H, m, H + 1);
+  for (size_t j = 0; j < H * m; j++)
+    z[j] = z[j] > 0 || z[j] != z[j] ? z[j] : 0; /* not-a-number stays */
+  ones(z + H * m, m);
+  for (size_t o = 0; o < O; o++)
+    l2o_gemv_t(y + o * m, z, net->head_parameters + o * (H + 1), H + 1, m);
+}
+
+void l2o_recurrent_forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, l2o_real *scratch,
+                           const l2o_real *u, size_t n) {
+  const size_t I = net->shape.inputs, O = net->shape.outputs, chunk = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK;
+  l2o_real *in = scratch, *out = in + I * chunk, *own = out + O * chunk;
+  for (size_t first = 0; first < n; first += chunk) {
+    const size_t m = n - first < chunk ? n - first : chunk;
+    take_columns(in, u, I, n, first, m);
+    forward(net, out, state + state_of(&net->shape) * first, tape ? tape + tape_of(&net->shape) * first : own, in, m);
+    for (size_t o = 0; o < O; o++)
+      memcpy(y + o * n + first, out + o * m, m * sizeof *y);
+  }
+}
+
+/* ---- backward ---- */
+
+static void add(double *sum, const l2o_real *term, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    sum[i] += (double)term[i];
+}
+
+static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_real *dstate, const l2o_real *dy,
+                     const l2o_real *tape, l2o_real *dz, l2o_real *work, size_t m) {
+  const size_t H = net->shape.hidden, L = net->shape.layers, O = net->shape.outputs;
+  const l2o_real *z = tape + (tape_of(&net->shape) - (H + 1)) * m, *h = z - (H + 1) * m;
+  double *end = sum + l2o_recurrent_sum_len(&net->shape);
+  l2o_gemm(work, dy, false, z, true, O, H + 1, m);
+  add(end - (H + 1) * O, work, (H + 1) * O);
+  for (size_t k = 0; k < H; k++)
+    for (size_t j = 0; j < m; j++) {
+      l2o_real d = 0;
+      for (size_t o = 0; o < O; o++)
+        d += net->head_parameters[o * (H + 1) + k] * dy[o * m + j];
+      dz[k * m + j] = z[k * m + j] > 0 ? d : 0;
+    }
+  l2o_gemm(work, dz, false, h, true, H, H + 1, m);
+  end -= (H + 1) * (O + H);
+  add(end, work, (H + 1) * H);
+  l2o_gemm_add(dstate + 2 * (L - 1) * H * m, net->linear_weight, true, dz, false, H, m, H);
+  tape = h;
+  for (size_t l = L; l-- > 0;) {
+    const l2o_lstm *layer = &net->lstm[l];
+    l2o_real *dh = dstate + 2 * l * H * m;
+    tape -= lstm_tape_of(&net->shape, l) * m;
+    end -= l2o_lstm_sum_len(layer->inputs, H);
+    l2o_lstm_backward(layer, end, l ? dh - 2 * H * m : du, dh, dh + H * m, tape, work, m);
+  }
+}
+
+void l2o_recurrent_backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_real *dstate, const l2o_real *dy,
+                            const l2o_real *tape, l2o_real *scratch, size_t n) {
+  const size_t I = net->shape.inputs, O = net->shape.outputs, chunk = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK;
+  l2o_real *din = scratch, *dout = din + I * chunk, *dz = dout + O * chunk, *work = dz + net->shape.hidden * chunk;
+  for (size_t first = 0; first < n; first += chunk) {
+    const size_t m = n - first < chunk ? n - first : chunk;
+    take_columns(dout, dy, O, n, first, m);
+    if (du)
+      take_columns(din, du, I, n, first, m);
+    backward(net, sum, du ? din : NULL, dstate + state_of(&net->shape) * first, dout, tape + tape_of(&net->shape) * first, dz, work,
+             m);
+    for (size_t i = 0; du && i < I; i++)
+      memcpy(du + i * n + first, din + i * m, m * sizeof *du);
+  }
+}
+
+void l2o_recurrent_gradient(double *gradient, const double *sum, const l2o_recurrent_shape *shape) {
+  const size_t H = shape->hidden;
+  for (size_t l = 0; l < shape->layers; l++) {
+    const size_t I = inputs_of(shape, l);
+    double *weight_hh = gradient + 4 * H * I, *bias_ih = weight_hh + 4 * H * H, *bias_hh = bias_ih + 4 * H;
+    l2o_lstm_gradient(gradient, weight_hh, bias_ih, sum, I, H);
+    memcpy(bias_hh, bias_ih, 4 * H * sizeof *bias_hh);
+    sum += l2o_lstm_sum_len(I, H);
+    gradient = bias_hh + 4 * H;
+  }
+  for (size_t r = 0; r < H; r++, sum += H + 1) {
+    memcpy(gradient + r * H, sum, H * sizeof *sum);
+    gradient[H * H + r] = sum[H];
+  }
+  memcpy(gradient + (H + 1) * H, sum, (H + 1) * shape->outputs * sizeof *sum); /* a head: weight (1, H), bias (1) */
+}
