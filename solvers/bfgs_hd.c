@@ -10,13 +10,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEP, BETA, HYPERGRADIENT, NORMALISED, START };
+enum { STEP, BETA, HYPERGRADIENT, NORMALISED, START, RESCALE };
 static const l2o_option options[] = {
     {"step", L2O_OPTION_REAL, 1, 1e-12, 1e12, NULL, "first length of the steps"},
     {"beta", L2O_OPTION_REAL, 0.05, 0, 1e12, NULL, "step size of the step length"},
     {"hypergradient", L2O_OPTION_CHOICE, 0, 0, 0, "scalar|diagonal", "one length, or one for every coordinate"},
     {"normalised", L2O_OPTION_CHOICE, 0, 0, 0, "true|false", "divide the hypergradient by the sizes of its factors"},
     L2O_BFGS_START_OPTION,
+    {"rescale", L2O_OPTION_CHOICE, 0, 0, 0, "off|on", "enlarge an inverse Hessian that is too small before an update"},
     {0}};
 
 /* state: that of BFGS, then the lengths (1 or n) */
@@ -75,7 +76,8 @@ static void tune(const l2o_iterate *it, const l2o_real *d) {
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   (void)tape;
   const size_t n = it->n, stride = is_diagonal(it) ? 1 : 0;
-  const l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
+  l2o_bfgs_memory b = l2o_bfgs_recall(it, (l2o_bfgs_start)it->options[START]);
+  b.rescale = it->options[RESCALE] > 0;
   const l2o_real *alpha = lengths(it);
   l2o_real *x = it->scratch, *g = x + n, *u = g + n;
   bool moved = false;

@@ -11,12 +11,13 @@
 #define L2O_BFGS_UPDATE_H
 #include "line_search.h"
 
-typedef enum l2o_bfgs_start { L2O_BFGS_SCALED, L2O_BFGS_IDENTITY, L2O_BFGS_LIPSCHITZ } l2o_bfgs_start;
+typedef enum l2o_bfgs_start { L2O_BFGS_SCALED, L2O_BFGS_IDENTITY, L2O_BFGS_LIPSCHITZ, L2O_BFGS_HESSIAN } l2o_bfgs_start;
 
 #define L2O_BFGS_START_OPTION                                                                                                      \
   {                                                                                                                                \
-    "h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz",                                                                 \
-        "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem"                              \
+    "h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz|hessian",                                                         \
+        "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at "  \
+        "x_0"                                                                                                                      \
   }
 
 /* What the rules remember. The inverse Hessian is scale H. */
@@ -32,26 +33,31 @@ typedef struct l2o_bfgs_memory {
 l2o_bfgs_memory l2o_bfgs_recall(const l2o_iterate *it, l2o_bfgs_start start);
 size_t l2o_bfgs_state_len(const l2o_iterate *it);
 
-/* Is H small enough for BLAS, and is there an L for h0=lipschitz? */
+/* Is H small enough for BLAS, and is there an L for h0=lipschitz, are there products for h0=hessian? */
 l2o_status l2o_bfgs_check(const l2o_iterate *it, l2o_bfgs_start start, const char *solver, l2o_diag *diag);
-/* H = the first inverse Hessian. */
-l2o_status l2o_bfgs_init(const l2o_iterate *it, const l2o_bfgs_memory *b);
+/* H = the first inverse Hessian. h0=hessian: up to 64 Hessian-vector products at it->x, which count as gradients. */
+l2o_status l2o_bfgs_init(l2o_iterate *it, const l2o_bfgs_memory *b);
 /* d = -H g for the first H. */
 void l2o_bfgs_first_direction(const l2o_iterate *it, const l2o_bfgs_memory *b);
 /* What an update did: nothing, for want of curvature; the update; the first update, after H <- s'y / y'y I. */
 typedef enum l2o_bfgs_outcome { L2O_BFGS_SKIPPED, L2O_BFGS_UPDATED, L2O_BFGS_RESCALED } l2o_bfgs_outcome;
+typedef struct l2o_bfgs_change {
+  l2o_bfgs_outcome outcome;
+  double scale;    /* what was updated is `scale` times the H that stood there before */
+  double enlarged; /* factor of this scale that `rescale` has put there; 1 where it has not */
+} l2o_bfgs_change;
 /* H and d of it->x, it->g after a step from x with the gradient g along d, of length alpha (0: of several lengths; then it cannot
  * be damped). x, g and u (n each) are overwritten. A pair with s'y <= 1e-12 |s||y| leaves H as it is. */
-l2o_bfgs_outcome l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *x, l2o_real *g, l2o_real *u,
-                                 double alpha);
-/* out = H+ v of that update; work: n reals. */
-void l2o_bfgs_product(l2o_real *out, const l2o_real *v, const l2o_real *H, double scale, const l2o_real *s, const l2o_real *y,
-                      l2o_bfgs_outcome outcome, l2o_real *work, size_t n);
-/* The way back through H+ = update(scale H, s, y), as `outcome` says (RESCALED: H is I, scale the s'y / y'y of this pair). dH: in
- * dL/dH+, out dL/d(scale H), a symmetric matrix, zero where H was a multiple of I; ds and dy (n) are added to. work: 4n reals.
- * Cost: three products with a matrix and two updates of one. docs/derivations/l2o_bfgs.md */
-void l2o_bfgs_update_vjp(l2o_real *dH, l2o_real *ds, l2o_real *dy, const l2o_real *H, double scale, const l2o_real *s,
-                         const l2o_real *y, l2o_bfgs_outcome outcome, l2o_real *work, size_t n);
+l2o_bfgs_change l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b, l2o_real *x, l2o_real *g, l2o_real *u,
+                                double alpha);
+/* out = H+ v after that change, H (n, n) being what stood there before; work: n reals. */
+void l2o_bfgs_product(l2o_real *out, const l2o_real *v, const l2o_real *H, const l2o_real *s, const l2o_real *y,
+                      const l2o_bfgs_change *change, l2o_real *work, size_t n);
+/* The way back through the change. dH: in dL/dH+, out dL/dH of the inverse Hessian before, a symmetric matrix, zero where that was
+ * a multiple of I; ds and dy (n) are added to. work: 4n reals. Cost: three products with a matrix, two updates of one, and where H
+ * was enlarged an inner product of two. docs/derivations/l2o_bfgs.md */
+void l2o_bfgs_update_vjp(l2o_real *dH, l2o_real *ds, l2o_real *dy, const l2o_real *H, const l2o_real *s, const l2o_real *y,
+                         const l2o_bfgs_change *change, l2o_real *work, size_t n);
 /* Searches along d, and, should that find nothing, once more along -g with H a multiple of I. line->alpha is set here. */
 l2o_status l2o_bfgs_search(l2o_iterate *it, const l2o_bfgs_memory *b, l2o_line *line, l2o_stop *stop);
 #endif

@@ -47,7 +47,9 @@ typedef struct memory {
 static memory recall(const l2o_iterate *it) {
   const size_t n = it->n;
   l2o_real *at = it->state + l2o_bfgs_state_len(it);
-  return (memory){.b = l2o_bfgs_recall(it, start(it)),
+  l2o_bfgs_memory b = l2o_bfgs_recall(it, start(it));
+  b.rescale = model_option(it, L2O_BFGS_LSTM_RESCALE) > 0;
+  return (memory){.b = b,
                   .s = at,
                   .y = at + n,
                   .p = at + 2 * n,
@@ -85,7 +87,7 @@ typedef struct record {
   l2o_real *H;     /* (n, n) before this step's update */
   l2o_real *network;
 } record;
-enum { OUTCOME, BEGINS, SCALE, NORM0, GAMMA, TAU, ABOUT };
+enum { OUTCOME, SCALE, ENLARGED, BEGINS, NORM0, GAMMA, TAU, ABOUT };
 static record look(l2o_real *tape, size_t n) {
   l2o_real *at = tape;
   record r = {.x = at, .g = at + n, .d = at + 2 * n, .s = at + 3 * n, .y = at + 4 * n, .p = at + 5 * n};
@@ -119,19 +121,20 @@ static l2o_status prepare(l2o_iterate *it, const memory *m, const record *tape) 
   if (status || *m->phase == PREPARED)
     return status;
   const bool begins = *m->phase == AT_START;
-  l2o_bfgs_outcome outcome = L2O_BFGS_SKIPPED;
+  l2o_bfgs_change change = {.outcome = L2O_BFGS_SKIPPED, .scale = (double)*m->b.scale, .enlarged = 1};
   if (tape)
     memcpy(tape->H, m->b.H, n * n * sizeof *tape->H);
   if (begins) {
     *m->norm0 = (l2o_real)l2o_norm(it->g, n);
     l2o_bfgs_first_direction(it, &m->b);
   } else {
-    outcome = l2o_bfgs_update(it, &m->b, m->s, m->y, room(it).vectors, 0);
+    change = l2o_bfgs_update(it, &m->b, m->s, m->y, room(it).vectors, 0);
   }
   if (tape) {
-    tape->about[OUTCOME] = (l2o_real)outcome;
+    tape->about[OUTCOME] = (l2o_real)change.outcome;
+    tape->about[SCALE] = (l2o_real)change.scale;
+    tape->about[ENLARGED] = (l2o_real)change.enlarged;
     tape->about[BEGINS] = begins;
-    tape->about[SCALE] = *m->b.scale;
     tape->about[NORM0] = *m->norm0;
   }
   *m->phase = PREPARED;
@@ -194,9 +197,9 @@ static void squash(l2o_real *q, l2o_real *slope, const l2o_iterate *it) {
   if (model_option(it, L2O_BFGS_LSTM_STEPS) == L2O_BFGS_LSTM_SCALAR) {
     double mean = 0;
     for (size_t i = 0; i < n; i++)
-      mean += (double)q[i] / (double)n;
+      mean += (double)q[i];
     for (size_t i = 0; i < n; i++)
-      q[i] = (l2o_real)mean;
+      q[i] = (l2o_real)(mean / (double)n); /* 1 where all are */
   }
 }
 
@@ -333,7 +336,8 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
   const size_t n = it->n;
   const bool whole = mode == L2O_STOP_GRADIENT_NONE, curved = whole || mode == L2O_STOP_GRADIENT_FEATURES;
   const record r = look((l2o_real *)tape, n); /* read only */
-  const l2o_bfgs_outcome outcome = (l2o_bfgs_outcome)r.about[OUTCOME];
+  const l2o_bfgs_change change = {
+      .outcome = (l2o_bfgs_outcome)r.about[OUTCOME], .scale = (double)r.about[SCALE], .enlarged = (double)r.about[ENLARGED]};
   const bool begins = r.about[BEGINS] > 0, restrained = r.about[TAU] < 1;
   const scratch w = room(it);
   l2o_iterate shadow = *it;
@@ -361,13 +365,13 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
     features_vjp(dg, dd, dy, ds, m.p, &dnorm0, w.features, &r, n);
   if (mode != L2O_STOP_GRADIENT_DIRECTION) {
     /* d = -H g, H that of this step: dg -= H dd,  dH -= dd g' */
-    l2o_bfgs_product(w.vectors, dd, r.H, (double)r.about[SCALE], r.s, r.y, outcome, w.vectors + n, n);
+    l2o_bfgs_product(w.vectors, dd, r.H, r.s, r.y, &change, w.vectors + n, n);
     for (size_t i = 0; i < n; i++)
       dg[i] -= w.vectors[i];
   }
   if (curved) {
     l2o_syr2(dH, (l2o_real)-0.5, dd, r.g, n);
-    l2o_bfgs_update_vjp(dH, ds, dy, r.H, (double)r.about[SCALE], r.s, r.y, outcome, w.vectors, n);
+    l2o_bfgs_update_vjp(dH, ds, dy, r.H, r.s, r.y, &change, w.vectors, n);
   }
   if (begins && whole) { /* |g_0| is made here */
     const double norm = (double)r.about[NORM0];

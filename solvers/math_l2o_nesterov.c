@@ -4,6 +4,7 @@
  *   p_k = network(grad f(y_k), y_k),   x_{k+1} = y_k - s p_k o grad f(y_k),
  *   y_{k+1} = x_{k+1} + b_k (x_{k+1} - x_k),   b_k = (t_k - 1) / t_{k+1},   y_0 = x_0.
  * docs/derivations/math_l2o_gd.md derives the backward pass. */
+#include "core/elementwise.h"
 #include "core/real.h"
 #include "nn/coordinate_mlp.h"
 #include "solvers.h"
@@ -53,6 +54,17 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   return L2O_OK;
 }
 
+/* A step of gradient descent: that of Nesterov's method depends on more than x, and need not make f fall. */
+static l2o_status classical_point(l2o_iterate *it, l2o_real *x_c, double *f_c, l2o_stop *stop) {
+  (void)stop;
+  l2o_status status = l2o_iterate_gradient(it);
+  if (status)
+    return status;
+  memcpy(x_c, it->x, it->n * sizeof *x_c);
+  l2o_add_scaled(x_c, -(l2o_real)it->step, it->g, it->n);
+  return l2o_iterate_value_at(it, f_c, x_c);
+}
+
 /* dx, dy in: derivatives with respect to x_{k+1}, y_{k+1}; out: to x_k, y_k. t depends on nothing. */
 static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
                            l2o_stop_gradient mode) {
@@ -89,4 +101,5 @@ const l2o_solver l2o_math_l2o_nesterov = {
     .tape_len = tape_len,
     .step_vjp = step_vjp,
     .gradient_at = L2O_GRADIENT_AT_STATE,
+    .classical_point = classical_point,
 };

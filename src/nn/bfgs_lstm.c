@@ -13,8 +13,9 @@ static const l2o_option options[] = {
      "a factor for each coordinate, or their mean for all"},
     {"gate", L2O_OPTION_INT, 30, 0, 1e9, NULL, "iterations K0 after which factors fade to 1 as K0/(k+1); 0: never"},
     {"safeguard", L2O_OPTION_REAL, 0.1, 0, 0.99, NULL, "share of the slope of the BFGS direction that a step keeps; 0: none"},
-    {"h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz",
-     "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem"},
+    {"h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz|hessian",
+     "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at x_0"},
+    {"rescale", L2O_OPTION_CHOICE, 0, 0, 0, "off|on", "enlarge an inverse Hessian that is too small before an update"},
     {0},
 };
 
