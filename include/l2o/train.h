@@ -37,7 +37,9 @@ typedef enum l2o_loss {
   /** 1/U sum_j (f_j - f_{j-1}) / max(-g_{j-1}'d_{j-1}, 1e-14), d the direction of a rule with L2O_FACTORS; only f_j is
    *  differentiated. What remains of the decrease that the slope promises: of any scale, -1/2 for Newton's step on a quadratic. */
   L2O_LOSS_DECREASE,
-  L2O_LOSS_LOG_GAP,     /**< 1/U sum_j ln max(f_j - f*, 1e-10); problems with a known minimum */
+  /** 1/U sum_j ln max(f_j - f*, 1e-10); problems with a known minimum, which is solved for, where it has to be, when an instance is
+   *  sampled. Nothing is differentiated where the bound holds, here and below. */
+  L2O_LOSS_LOG_GAP,
   L2O_LOSS_LOG_GRADIENT /**< 1/U sum_j ln max(|g_j|, 1e-14); its derivative is a Hessian-vector product */
 } l2o_loss;
 typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
@@ -105,7 +107,7 @@ typedef struct l2o_trainer l2o_trainer;
  *  ranks, for the own share of the batch.
  *  Model, solver and family are borrowed and outlive it; the trainer writes the model. L2O_ERR_SHAPE where instances differ in
  *  size (on any rank), L2O_ERR_ARG for settings that make no sense and for ranks whose models differ, L2O_ERR_NOTSUP for a rule
- *  that cannot be trained, L2O_ERR_NOMEM, or what the family reports.
+ *  that cannot be trained, or not with this loss, L2O_ERR_NOMEM, or what the family reports.
  *  A file family's last `validation_instances` rows are kept for validation and never trained on. */
 L2O_API l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
                                    const l2o_train_settings *settings, l2o_diag *diag);
@@ -116,7 +118,9 @@ L2O_API void l2o_trainer_free(l2o_trainer *trainer);
 L2O_API l2o_status l2o_trainer_step(l2o_trainer *trainer, l2o_train_record *record, l2o_diag *diag);
 /** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update. */
 L2O_API l2o_status l2o_trainer_gradient(l2o_trainer *trainer, double *loss, double *gradient, l2o_diag *diag);
-/** Mean objective over the validation instances after the whole horizon. @return L2O_ERR_NOTSUP without any. */
+/** Over the validation instances: with the losses last, mean and weighted the mean objective after the whole horizon; with the
+ *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14).
+ *  Infinite where an iterate is not finite. @return L2O_ERR_NOTSUP without any instances. */
 L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective, l2o_diag *diag);
 /** Notes the current weights as the best so far if `objective` is below every earlier one; true if it was. */
 L2O_API bool l2o_trainer_keep_best(l2o_trainer *trainer, double objective);

@@ -16,16 +16,16 @@ static const char *const PRECISION = sizeof(l2o_real) == sizeof(float) ? "single
 /* The counters of l2o_progress, by name. */
 #define COUNTERS(X) X(step) X(updates) X(round) X(position) X(rejected) X(rejected_run)
 
-/* The rows of all instances, each rank's own being added to minus zeros, piece by piece in the memory of the sums; into `out`,
- * (batch, columns), unless that is NULL. Rounds nothing. */
-static l2o_status collect(const l2o_trainer *t, double *out, const l2o_real *own, size_t columns, l2o_diag *diag) {
+/* The rows of all instances, `stride` apart, each rank's own being added to minus zeros, piece by piece in the memory of the sums;
+ * into `out`, (batch, columns), unless that is NULL. Rounds nothing. */
+static l2o_status collect(const l2o_trainer *t, double *out, const l2o_real *own, size_t columns, size_t stride, l2o_diag *diag) {
   const size_t total = t->settings.batch * columns, first = t->share.first * columns, count = t->share.count * columns,
                piece = (size_t)(t->losses - t->sum) + 1;
   for (size_t begin = 0; begin < total; begin += piece) {
     const size_t length = total - begin < piece ? total - begin : piece;
     for (size_t i = 0; i < length; i++) {
-      const size_t at = begin + i;
-      t->sum[i] = at >= first && at - first < count ? (double)own[at - first] : -0.0;
+      const size_t at = begin + i - first; /* wraps where it is before `first` */
+      t->sum[i] = at < count ? (double)own[at / columns * stride + at % columns] : -0.0;
     }
     l2o_status status = l2o_ranks_sum(&t->settings, t->sum, length, diag);
     if (status)
@@ -38,10 +38,10 @@ static l2o_status collect(const l2o_trainer *t, double *out, const l2o_real *own
 
 /* w: NULL unless this rank writes. */
 static l2o_status add_rows(const l2o_trainer *t, l2o_tensor_writer *w, const char *name, const l2o_real *own, size_t columns,
-                           l2o_diag *diag) {
+                           size_t stride, l2o_diag *diag) {
   const size_t shape[2] = {t->settings.batch, columns};
   double *all = w ? malloc((shape[0] * columns + 1) * sizeof *all) : NULL;
-  l2o_status status = collect(t, all, own, columns, diag);
+  l2o_status status = collect(t, all, own, columns, stride, diag);
   if (!status && w)
     status = all ? l2o_tensor_writer_add(w, name, L2O_F64, all, shape, 2) : L2O_ERR_NOMEM;
   free(all);
@@ -85,7 +85,8 @@ l2o_status l2o_trainer_save(const l2o_trainer *t, const char *path, const char *
   if (!status && writes)
     status = add_common(w, t, config_id);
   if (t->progress.position) { /* in the middle of a horizon; whatever happened, the other ranks are waiting */
-    const l2o_status x = add_rows(t, w, "x", t->x, t->n, diag), state = add_rows(t, w, "state", t->state, t->state_len, diag);
+    const l2o_status x = add_rows(t, w, "x", t->x, t->n, t->n, diag),
+                     state = add_rows(t, w, "state", t->state, t->state_len, t->stride, diag);
     status = status ? status : x ? x : state;
   }
   if (status && writes)
@@ -191,7 +192,8 @@ l2o_status l2o_trainer_resume(l2o_trainer *t, const char *path, const char *conf
     for (size_t i = 0; i < t->share.count * n; i++)
       t->x[i] = (l2o_real)x[i];
     for (size_t i = 0; i < t->share.count * len; i++)
-      t->state[i] = (l2o_real)state[i];
+      t->state[i / len * t->stride + i % len] = (l2o_real)state[i];
+    t->looked = false; /* the same numbers come again */
     t->progress = p;
   }
   free(block);

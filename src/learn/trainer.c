@@ -43,6 +43,8 @@ static l2o_status check_settings(l2o_train_settings *s, l2o_diag *diag) {
     return l2o_fail(diag, L2O_ERR_ARG, "training: Adam needs 0 <= beta1, beta2 < 1 and epsilon >= 0");
   if (!(s->clip_norm >= 0))
     return l2o_fail(diag, L2O_ERR_ARG, "training: clip_norm must not be negative");
+  if (!(s->regularisation >= 0) || !isfinite(s->regularisation))
+    return l2o_fail(diag, L2O_ERR_ARG, "training: regularisation must be a finite number, not negative");
   return L2O_OK;
 }
 
@@ -53,9 +55,19 @@ static uint64_t row(const l2o_trainer *t, l2o_purpose purpose, uint64_t i) {
   return purpose == L2O_PURPOSE_VALIDATION ? t->rows + i : i % t->rows;
 }
 
-/* Samples instances first .. first+count-1 over the threads. The first failure, in order, is reported. */
-static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, l2o_purpose purpose, uint64_t seed, uint64_t first,
-                         size_t count, l2o_diag *diag) {
+/* f*, solved for where the family has no formula. */
+static l2o_status find_minimum(double *minimum, const l2o_problem *p, l2o_diag *diag) {
+  const l2o_status status = l2o_problem_minimum(p, minimum, NULL);
+  if (status == L2O_ERR_NOTSUP)
+    return l2o_fail(diag, status, "the loss log-gap needs the minimum of problem '%s', which is not known; try log-gradient",
+                    l2o_problem_name(p));
+  return status ? l2o_fail(diag, status, "the minimum of problem '%s': %s", l2o_problem_name(p), l2o_strerror(status)) : L2O_OK;
+}
+
+/* Samples instances first .. first+count-1 over the threads, with their base steps and, unless NULL, minima. The first failure, in
+ * order, is reported. */
+static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, double *minima, l2o_purpose purpose, uint64_t seed,
+                         uint64_t first, size_t count, l2o_diag *diag) {
   l2o_status status = L2O_OK;
   size_t failed = count;
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
@@ -69,9 +81,13 @@ static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, l
       mine = l2o_fail(&inner, L2O_ERR_SHAPE, "training needs instances of one size: %zu unknowns here, %zu before", problems[i].n,
                       t->n);
     l2o_iterate it = {.problem = &problems[i], .model = t->model, .options = t->options, .n = problems[i].n};
+    if (!mine && t->solver->check)
+      mine = t->solver->check(&it, &inner);
     if (!mine)
       mine = l2o_iterate_base_step(&it, t->solver, &inner);
     steps[i] = it.step;
+    if (!mine && minima)
+      mine = find_minimum(&minima[i], &problems[i], &inner);
     if (mine) {
 #pragma omp critical(l2o_trainer_sample)
       if (i < failed) {
@@ -90,7 +106,7 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   const size_t batch = t->share.count, validation = t->validation_share.count, P = t->parameters;
   const size_t losses = s->batch > s->validation_instances ? s->batch : s->validation_instances;
   size_t check;
-  if (__builtin_mul_overflow(batch, t->n, &check) || __builtin_mul_overflow(batch, t->state_len, &check) ||
+  if (__builtin_mul_overflow(batch, t->n, &check) || __builtin_mul_overflow(batch, t->stride, &check) ||
       __builtin_mul_overflow(batch, t->sum_len, &check)) {
     arena->overflow = true;
     return NULL;
@@ -104,8 +120,12 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   L2O_TAKE(arena, t->best, P);
   L2O_TAKE(arena, t->x, batch * t->n);
   L2O_TAKE(arena, t->next_x, batch * t->n);
-  L2O_TAKE(arena, t->state, batch * t->state_len);
-  L2O_TAKE(arena, t->next_state, batch * t->state_len);
+  L2O_TAKE(arena, t->g, batch * t->n);
+  L2O_TAKE(arena, t->next_g, batch * t->n);
+  L2O_TAKE(arena, t->f, batch);
+  L2O_TAKE(arena, t->next_f, batch);
+  L2O_TAKE(arena, t->state, batch * t->stride);
+  L2O_TAKE(arena, t->next_state, batch * t->stride);
   L2O_TAKE(arena, t->sums, batch * t->sum_len);
   L2O_TAKE(arena, t->sum, t->sum_len + losses + 1);
   t->losses = t->sum + t->sum_len;
@@ -176,9 +196,14 @@ static l2o_status new_hessian(l2o_real **out, const l2o_problem *p) {
   return status;
 }
 
+/* Does training multiply by Hessians at all? */
+static bool multiplies(const l2o_trainer *t) {
+  return t->settings.stop_gradient != L2O_STOP_GRADIENT_DIRECTION || t->settings.loss == L2O_LOSS_LOG_GRADIENT;
+}
+
 /* Instances that are used in every step, and whose Hessian is cheaper to multiply by than they are themselves. */
 static bool keeps_hessian(const l2o_trainer *t, const l2o_problem *p) {
-  return !t->settings.fresh && t->solver->gradient_at != L2O_GRADIENT_ANYWHERE && l2o_problem_prefers_hessian(p);
+  return !t->settings.fresh && multiplies(t) && t->solver->gradient_at != L2O_GRADIENT_ANYWHERE && l2o_problem_prefers_hessian(p);
 }
 
 /* Hessians, where they are kept. A group shares one. */
@@ -203,7 +228,8 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
   if (t->sampled_round != SIZE_MAX && (!s->fresh || t->sampled_round == t->progress.round))
     return L2O_OK;
   uint64_t first = t->share.first + (s->fresh ? (uint64_t)t->progress.round * s->batch : 0);
-  l2o_status status = sample(t, t->problems, t->step_sizes, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
+  double *minima = s->loss == L2O_LOSS_LOG_GAP ? t->minima : NULL;
+  l2o_status status = sample(t, t->problems, t->step_sizes, minima, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
   if (!status)
     divide(t, t->groups, t->problems, t->held);
   if (!status && t->workers && (status = new_workers(t)))
@@ -231,6 +257,14 @@ static l2o_status accept(l2o_trainer *t, l2o_diag *diag) {
   l2o_status status = check_settings(s, diag);
   if (!status && !solver->step_vjp)
     status = l2o_fail(diag, L2O_ERR_NOTSUP, "%s is not a learned rule: there is nothing to train", solver->name);
+  if (!status && s->loss == L2O_LOSS_DECREASE && !(solver->needs & L2O_FACTORS))
+    status =
+        l2o_fail(diag, L2O_ERR_NOTSUP,
+                 "the loss decrease is for rules that multiply a direction of descent by factors; %s does not; try last or mean",
+                 solver->name);
+  if (!status && s->regularisation > 0 && !(solver->needs & L2O_FACTORS))
+    status = l2o_fail(diag, L2O_ERR_NOTSUP,
+                      "regularisation is for rules that multiply a direction of descent by factors; %s does not", solver->name);
   if (!status)
     status = l2o_options_parse(solver->options, t->options, solver->name, s->options, diag);
   s->options = NULL; /* parsed; the text may go */
@@ -262,7 +296,7 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   if ((size_t)t->threads > held && (size_t)t->threads > validation)
     t->threads = (int)(held > validation ? held : validation);
   t->problems = calloc(held + validation, sizeof *t->problems);
-  t->step_sizes = calloc(held + validation, sizeof *t->step_sizes);
+  t->step_sizes = calloc(2 * held + validation, sizeof *t->step_sizes);
   t->groups = calloc(held + validation, sizeof *t->groups);
   t->hessians = calloc(held, sizeof *t->hessians);
   if (!t->problems || !t->step_sizes || !t->groups || !t->hessians)
@@ -270,6 +304,7 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   t->held = held;
   t->validation = t->problems + held;
   t->validation_steps = t->step_sizes + held;
+  t->minima = t->validation_steps + validation;
   t->validation_groups = t->groups + held;
   t->n = t->family->n;
   if ((status = begin_round(t, diag)))
@@ -280,8 +315,8 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
       return l2o_fail(diag, L2O_ERR_SHAPE,
                       "training needs instances of one size: instance %zu has %zu unknowns, instance %zu has %zu",
                       t->share.first + i, t->problems[i].n, t->share.first, t->n);
-  status = sample(t, t->validation, t->validation_steps, L2O_PURPOSE_VALIDATION, s->validation_seed, t->validation_share.first,
-                  validation, diag);
+  status = sample(t, t->validation, t->validation_steps, NULL, L2O_PURPOSE_VALIDATION, s->validation_seed,
+                  t->validation_share.first, validation, diag);
   if (status)
     return status;
   divide(t, t->validation_groups, t->validation, validation);
@@ -293,6 +328,8 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
 static void describe(l2o_trainer *t) {
   const size_t reads = l2o_problem_hessian_reads(t->problems), packed = t->n * (t->n + 1) / 2;
   const char *many = t->width > 1 ? ", for several instances at a time" : "";
+  if (!multiplies(t))
+    return;
   if (reads && keeps_hessian(t, t->problems))
     snprintf(t->note, sizeof t->note, "backward passes multiply by the Hessian W'W, %zu reals, instead of by W, %zu%s", packed,
              reads, many);
@@ -300,12 +337,15 @@ static void describe(l2o_trainer *t) {
     snprintf(t->note, sizeof t->note, "backward passes multiply by the problem's matrix, %zu reals%s", reads, many);
 }
 
+enum { LINE = 64 / sizeof(l2o_real) }; /* of the cache: where a state begins does not depend on the ranks */
+
 /* The trainer itself, once all ranks have their instances and agree on their size. */
 static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
   l2o_iterate probe = {.problem = t->problems, .model = t->model, .options = t->options, .n = t->n};
   l2o_arena arena = {0};
   l2o_model_parameters(t->model, &t->parameters);
   t->state_len = t->solver->state_len ? t->solver->state_len(&probe) : 0;
+  t->stride = (t->state_len + LINE - 1) / LINE * LINE;
   t->sum_len = t->model->type->sum_len(t->model);
   layout(t, &arena);
   if (!l2o_arena_new(&arena))
@@ -364,22 +404,34 @@ void l2o_trainer_free(l2o_trainer *t) {
   free(t);
 }
 
-/* Points a lane at an instance, at the start or where its last segment ended. */
-static void load(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, double step, const l2o_real *x, const l2o_real *state,
-                 size_t instance) {
+/* Points a lane at an instance. */
+static void place(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, double step, size_t instance) {
   l2o_iterate *it = &lane->it;
   it->problem = problem;
   it->step = step;
   it->f = (double)NAN;
+  lane->status = L2O_OK;
   l2o_rng_seed(&lane->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
-  lane->status = x ? L2O_OK : l2o_problem_start(problem, it->x);
+}
+
+static void start(const l2o_trainer *t, l2o_lane *lane) {
+  lane->status = l2o_problem_start(lane->it.problem, lane->it.x);
   if (!lane->status)
-    lane->status = l2o_iterate_init(it, t->solver);
-  if (!x)
-    return;
-  memcpy(it->x, x, t->n * sizeof *x);
-  memcpy(it->state, state, t->state_len * sizeof *state);
+    lane->status = l2o_iterate_init(&lane->it, t->solver);
+}
+
+/* Where the last segment of instance `at` ended. */
+static void go_on(const l2o_trainer *t, l2o_lane *lane, size_t at) {
+  l2o_iterate *it = &lane->it;
+  l2o_iterate_clear(it);
+  memcpy(it->x, t->x + at * t->n, t->n * sizeof *it->x);
+  memcpy(it->state, t->state + at * t->stride, t->state_len * sizeof *it->state);
   it->k = t->progress.position;
+  if (!t->looked)
+    return;
+  memcpy(it->g, t->g + at * t->n, t->n * sizeof *it->g);
+  it->f = t->f[at];
+  it->has_gradient = true;
 }
 
 /* First failure in the order of the instances; what is not finite is no failure. */
@@ -418,7 +470,6 @@ enum { SUM_BLOCK = 256 }; /* sums that stay in the first-level cache while the i
 static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag *diag) {
   const l2o_train_settings *s = &t->settings;
   const size_t batch = t->share.count;
-  const bool fresh_start = t->progress.position == 0;
 #pragma omp parallel num_threads(t->threads)
   {
     l2o_worker *w = &t->workers[omp_get_thread_num()];
@@ -429,10 +480,15 @@ static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag
         const size_t at = b + i;
         l2o_lane *lane = &w->lane[i];
         lane->hessian = t->hessians[b];
+        lane->minimum = t->minima[at];
         lane->sum = t->sums + at * t->sum_len;
         memset(lane->sum, 0, t->sum_len * sizeof *lane->sum);
-        load(t, lane, &t->problems[at], t->step_sizes[at], fresh_start ? NULL : t->x + at * t->n, t->state + at * t->state_len,
-             t->share.first + at);
+        lane->it.state = t->next_state + at * t->stride; /* large for some rules: moved on in place */
+        place(t, lane, &t->problems[at], t->step_sizes[at], t->share.first + at);
+        if (t->progress.position == 0)
+          start(t, lane);
+        else
+          go_on(t, lane, at);
       }
       if (size)
         l2o_unroll(w->lane, size, t->solver, s, U, factor);
@@ -440,7 +496,8 @@ static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag
         const size_t at = b + i;
         const l2o_lane *lane = &w->lane[i];
         memcpy(t->next_x + at * t->n, lane->it.x, t->n * sizeof *t->next_x);
-        memcpy(t->next_state + at * t->state_len, lane->it.state, t->state_len * sizeof *t->next_state);
+        memcpy(t->next_g + at * t->n, lane->it.g, t->n * sizeof *t->next_g);
+        t->next_f[at] = lane->it.f;
         note_loss(t, t->share, at, lane);
       }
     }
@@ -547,8 +604,13 @@ l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *
   if (accepted && p->position < s->horizon) { /* the horizon goes on from here */
     l2o_real *swap = t->x;
     t->x = t->next_x, t->next_x = swap;
+    swap = t->g;
+    t->g = t->next_g, t->next_g = swap;
     swap = t->state;
     t->state = t->next_state, t->next_state = swap;
+    double *objectives = t->f;
+    t->f = t->next_f, t->next_f = objectives;
+    t->looked = true;
   } else {
     p->position = 0;
     p->round++;
@@ -580,10 +642,14 @@ static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
   for (size_t b = 0; b < count; b++) {
     l2o_worker *w = &t->workers[omp_get_thread_num()];
     const size_t size = t->validation_groups[b];
-    for (size_t i = 0; i < size; i++)
-      load(t, &w->lane[i], &t->validation[b + i], t->validation_steps[b + i], NULL, NULL, t->validation_share.first + b + i);
+    for (size_t i = 0; i < size; i++) {
+      l2o_lane *lane = &w->lane[i];
+      lane->it.state = lane->state;
+      place(t, lane, &t->validation[b + i], t->validation_steps[b + i], t->validation_share.first + b + i);
+      start(t, lane);
+    }
     if (size)
-      l2o_unroll_forward(w->lane, size, t->solver, t->settings.horizon);
+      l2o_unroll_forward(w->lane, size, t->solver, t->settings.loss, t->settings.horizon);
     for (size_t i = 0; i < size; i++)
       note_loss(t, t->validation_share, b + i, &w->lane[i]);
   }

@@ -23,6 +23,7 @@ struct l2o_trainer {
   l2o_train_settings settings;
   double options[L2O_OPTIONS_MAX];
   size_t n, parameters, state_len, sum_len, rows; /* rows: instances of a file that are trained on; 0: unlimited */
+  size_t stride;                                  /* from state to state: whole cache lines */
   int threads;
   l2o_share share, validation_share; /* this rank's instances: all of them unless there are other ranks */
   size_t held;                       /* training instances in memory: a rank without any holds one that tells the sizes */
@@ -30,10 +31,14 @@ struct l2o_trainer {
   size_t sampled_round; /* the round whose instances are in `problems`; SIZE_MAX: none */
   l2o_problem *problems, *validation;
   double *step_sizes, *validation_steps; /* base step of each instance */
+  double *minima;                        /* f* of each training instance, for the loss log-gap */
   size_t *groups, *validation_groups;    /* instances that a thread takes together from here on; 0: they are in an earlier group */
   l2o_real **hessians; /* (share) triangles, see core/matrix.h, one for a group; NULL: the problem multiplies itself */
   double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
-  l2o_real *x, *state, *next_x, *next_state;                        /* (share, n) and (share, state_len) */
+  l2o_real *x, *state, *next_x, *next_state;                        /* (share, n) and (share, stride) */
+  l2o_real *g, *next_g;                                             /* (share, n) gradients there, and */
+  double *f, *next_f;                                               /* (share) objectives, */
+  bool looked;                                                      /* if they have been evaluated since the checkpoint was read */
   double *sums;                                                     /* (share, sum_len) */
   double *sum, *losses; /* (sum_len), and behind it (max(batch, validation) + 1): what is added up over the ranks */
   l2o_status *statuses; /* (max(share, validation share)) */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "learn/unroll.h"
+#include "core/linalg.h"
 #include "core/matrix.h"
 #include <math.h>
 #include <string.h>
+
+/* What a loss divides by, or takes the logarithm of, at least. */
+static const double LEAST_DECREASE = 1e-14, LEAST_GAP = 1e-10, LEAST_NORM = 1e-14;
 
 static size_t state_len(const l2o_solver *solver, const l2o_iterate *it) {
   return solver->state_len ? solver->state_len(it) : 0;
@@ -14,9 +18,12 @@ void l2o_lane_layout(l2o_lane *lane, const l2o_solver *solver, const l2o_train_s
   size_t tape = 0, slopes = 0;
   if (__builtin_mul_overflow(unroll, solver->tape_len(&lane->it), &tape) || __builtin_mul_overflow(unroll, n, &slopes))
     arena->overflow = true;
+  const bool every = settings->loss != L2O_LOSS_LAST;
   l2o_iterate_layout(&lane->it, solver, true, arena);
+  lane->state = lane->it.state;
   L2O_TAKE(arena, lane->tape, tape);
-  L2O_TAKE(arena, lane->slopes, settings->loss == L2O_LOSS_LAST ? n : slopes);
+  L2O_TAKE(arena, lane->slopes, every ? slopes : n);
+  L2O_TAKE(arena, lane->weights, every ? unroll : 1);
   L2O_TAKE(arena, lane->dx, n);
   L2O_TAKE(arena, lane->dstate, state_len(solver, &lane->it));
   L2O_TAKE(arena, lane->dg, n);
@@ -27,10 +34,10 @@ double l2o_loss_weight(l2o_loss loss, size_t j, size_t U) {
   switch (loss) {
   case L2O_LOSS_LAST:
     return j == U ? 1 : 0;
-  case L2O_LOSS_MEAN:
-    return 1 / (double)U;
-  default:
+  case L2O_LOSS_WEIGHTED:
     return (double)j / (0.5 * (double)U * (double)(U + 1));
+  default:
+    return 1 / (double)U;
   }
 }
 
@@ -41,7 +48,8 @@ static void evaluate(l2o_lane *lanes, size_t count, l2o_gradient_at where) {
   for (size_t i = 0; i < count; i++)
     if (!lanes[i].status)
       its[running++] = &lanes[i].it;
-  l2o_iterate_together(its, running, where);
+  if (running)
+    l2o_iterate_together(its, running, where);
 }
 
 /* One step of every lane; tape: j-th record, or none. */
@@ -61,14 +69,36 @@ static void step(l2o_lane *lanes, size_t count, const l2o_solver *solver, size_t
   }
 }
 
-void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, size_t U) {
-  for (size_t j = 0; j < U; j++)
-    step(lanes, count, solver, j, false);
+/* f and g of every lane where it stands: the next step of many rules starts with them. */
+static void look(l2o_lane *lanes, size_t count) {
   evaluate(lanes, count, L2O_GRADIENT_AT_X);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++)
     if (!lanes[i].status)
       lanes[i].status = l2o_iterate_gradient(&lanes[i].it);
-    lanes[i].loss = lanes[i].it.f;
+}
+
+void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, l2o_loss loss, size_t U) {
+  const bool norms = loss == L2O_LOSS_DECREASE || loss == L2O_LOSS_LOG_GAP || loss == L2O_LOSS_LOG_GRADIENT;
+  double start[L2O_TOGETHER];
+  if (norms)
+    look(lanes, count);
+  for (size_t i = 0; i < count; i++) {
+    lanes[i].loss = 0;
+    start[i] = norms ? l2o_norm(lanes[i].it.g, lanes[i].it.n) : 1;
+  }
+  for (size_t j = 1; j <= U; j++) {
+    step(lanes, count, solver, j - 1, false);
+    if (norms || j == U)
+      look(lanes, count);
+    for (size_t i = 0; i < count; i++) {
+      l2o_lane *lane = &lanes[i];
+      if (lane->status)
+        continue;
+      if (norms) /* a start without a gradient, 0 / 0, counts as done: fmax() takes the number */
+        lane->loss += log(fmax(l2o_norm(lane->it.g, lane->it.n) / start[i], LEAST_NORM)) / (double)U;
+      else if (j == U)
+        lane->loss = lane->it.f;
+    }
   }
 }
 
@@ -77,22 +107,31 @@ static l2o_real *point_slope(const l2o_lane *lane, const l2o_solver *solver) {
   return solver->gradient_at == L2O_GRADIENT_AT_X ? lane->dx : lane->dstate;
 }
 
-/* dz += H dg, g = grad f(z); tapes begin with z. */
-static void add_hessian_products(l2o_lane *const *lanes, const l2o_real *const *tapes, size_t count, const l2o_solver *solver) {
+/* hv[i] = (Hessian at z[i]) v[i] */
+static l2o_status multiply(l2o_lane *const *lanes, size_t count, l2o_real *const *hv, const l2o_real *const *z,
+                           const l2o_real *const *v) {
   const l2o_problem *problems[L2O_TOGETHER];
-  const l2o_real *dg[L2O_TOGETHER];
-  l2o_real *hv[L2O_TOGETHER], *work[L2O_TOGETHER];
+  l2o_real *work[L2O_TOGETHER];
+  if (lanes[0]->hessian) {
+    l2o_triangle_products(count, hv, lanes[0]->hessian, v, lanes[0]->it.n);
+    return L2O_OK;
+  }
   for (size_t i = 0; i < count; i++) {
     problems[i] = lanes[i]->it.problem;
-    dg[i] = lanes[i]->dg;
-    hv[i] = lanes[i]->hv;
     work[i] = lanes[i]->it.work;
   }
-  l2o_status status = L2O_OK;
-  if (count && lanes[0]->hessian)
-    l2o_triangle_products(count, hv, lanes[0]->hessian, dg, lanes[0]->it.n);
-  else if (count)
-    status = l2o_problem_hessian_vector_many(problems, count, hv, tapes, dg, work);
+  return l2o_problem_hessian_vector_many(problems, count, hv, z, v, work);
+}
+
+/* dz += H dg, g = grad f(z); tapes begin with z. */
+static void add_hessian_products(l2o_lane *const *lanes, const l2o_real *const *tapes, size_t count, const l2o_solver *solver) {
+  const l2o_real *dg[L2O_TOGETHER] = {NULL};
+  l2o_real *hv[L2O_TOGETHER] = {NULL};
+  for (size_t i = 0; i < count; i++) {
+    dg[i] = lanes[i]->dg;
+    hv[i] = lanes[i]->hv;
+  }
+  const l2o_status status = multiply(lanes, count, hv, tapes, dg);
   for (size_t i = 0; i < count; i++) {
     l2o_real *dz = point_slope(lanes[i], solver);
     lanes[i]->status = status;
@@ -101,8 +140,9 @@ static void add_hessian_products(l2o_lane *const *lanes, const l2o_real *const *
   }
 }
 
+/* Of several lanes; `begins`: the steps are the first of their segment, and nobody asks for dL/dx before them. */
 static void steps_back(l2o_lane *const *lanes, const l2o_real *const *tapes, size_t count, const l2o_solver *solver,
-                       l2o_stop_gradient mode) {
+                       l2o_stop_gradient mode, bool begins) {
   const bool elsewhere = solver->gradient_at == L2O_GRADIENT_ANYWHERE;
   l2o_lane *running[L2O_TOGETHER];
   const l2o_real *at[L2O_TOGETHER];
@@ -110,59 +150,114 @@ static void steps_back(l2o_lane *const *lanes, const l2o_real *const *tapes, siz
   for (size_t i = 0; i < count; i++) {
     l2o_lane *lane = lanes[i];
     lane->status = solver->step_vjp(&lane->it, lane->dx, lane->dstate, elsewhere ? NULL : lane->dg, lane->sum, tapes[i], mode);
-    if (lane->status || elsewhere)
+    if (lane->status || elsewhere || begins || mode == L2O_STOP_GRADIENT_DIRECTION)
       continue;
     running[left] = lane;
     at[left++] = tapes[i];
   }
-  add_hessian_products(running, at, left, solver);
+  if (left)
+    add_hessian_products(running, at, left, solver);
 }
 
 l2o_status l2o_step_back(l2o_lane *lane, const l2o_solver *solver, const l2o_real *tape, l2o_stop_gradient mode) {
-  steps_back(&lane, &tape, 1, solver, mode);
+  steps_back(&lane, &tape, 1, solver, mode, false);
   return lane->status;
+}
+
+/* The j-th term of the loss, from f and g at x_j, into the lane's loss; weights and slopes of its derivative. before: f_{j-1}. */
+static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double before) {
+  const l2o_iterate *it = &lane->it;
+  const size_t row = loss == L2O_LOSS_LAST ? 0 : j - 1;
+  const double share = l2o_loss_weight(loss, j, U);
+  double term = it->f, slope = 1; /* dterm/df, or with log-gradient dterm/d(|g|^2 / 2) */
+  if (loss == L2O_LOSS_DECREASE) {
+    const double promise = fmax(-it->slope, LEAST_DECREASE);
+    term = (it->f - before) / promise;
+    slope = 1 / promise;
+  } else if (loss == L2O_LOSS_LOG_GAP) {
+    const double gap = it->f - lane->minimum;
+    term = log(fmax(gap, LEAST_GAP));
+    slope = gap > LEAST_GAP ? 1 / gap : 0;
+  } else if (loss == L2O_LOSS_LOG_GRADIENT) {
+    const double norm = l2o_norm(it->g, it->n);
+    term = log(fmax(norm, LEAST_NORM));
+    slope = norm > LEAST_NORM ? 1 / (norm * norm) : 0;
+  }
+  lane->loss += share * term;
+  lane->weights[row] = share * slope;
+  memcpy(lane->slopes + row * it->n, it->g, it->n * sizeof *lane->slopes);
+}
+
+/* d(|g|^2 / 2)/dx = H g in place of g, at x_j. */
+static void turn_slopes(l2o_lane *lanes, size_t count, size_t j) {
+  l2o_lane *running[L2O_TOGETHER];
+  l2o_real *hv[L2O_TOGETHER];
+  const l2o_real *x[L2O_TOGETHER], *g[L2O_TOGETHER];
+  size_t left = 0;
+  for (size_t i = 0; i < count; i++) {
+    l2o_lane *lane = &lanes[i];
+    if (lane->status)
+      continue;
+    running[left] = lane;
+    hv[left] = lane->slopes + (j - 1) * lane->it.n;
+    x[left] = lane->it.x;
+    g[left++] = lane->it.g;
+  }
+  const l2o_status status = left ? multiply(running, left, hv, x, g) : L2O_OK;
+  for (size_t i = 0; i < left; i++)
+    running[i]->status = status;
 }
 
 void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U,
                 double factor) {
-  const bool every = settings->loss != L2O_LOSS_LAST;
+  const l2o_loss loss = settings->loss;
+  const bool every = loss != L2O_LOSS_LAST;
+  const double deviation_weight = settings->regularisation / (double)U;
+  /* A lone step starts from constants, and so is its direction. (`none` goes further: it differentiates how factors are held back.)
+   */
+  const l2o_stop_gradient mode =
+      U == 1 && settings->stop_gradient != L2O_STOP_GRADIENT_NONE ? L2O_STOP_GRADIENT_DIRECTION : settings->stop_gradient;
+  double before[L2O_TOGETHER];
+  if (loss == L2O_LOSS_DECREASE)
+    look(lanes, count);
   for (size_t i = 0; i < count; i++)
     lanes[i].loss = 0;
   for (size_t j = 1; j <= U; j++) {
+    for (size_t i = 0; i < count; i++)
+      before[i] = lanes[i].it.f;
     step(lanes, count, solver, j - 1, true);
+    for (size_t i = 0; settings->regularisation > 0 && i < count; i++)
+      lanes[i].loss += deviation_weight * lanes[i].it.deviation;
     if (!(every || j == U))
       continue;
-    evaluate(lanes, count, L2O_GRADIENT_AT_X); /* the next step of many rules starts with it */
-    for (size_t i = 0; i < count; i++) {
-      l2o_lane *lane = &lanes[i];
-      const size_t n = lane->it.n;
-      if (lane->status || (lane->status = l2o_iterate_gradient(&lane->it)))
-        continue;
-      lane->loss += l2o_loss_weight(settings->loss, j, U) * lane->it.f;
-      memcpy(lane->slopes + (every ? (j - 1) * n : 0), lane->it.g, n * sizeof *lane->slopes);
-    }
+    look(lanes, count);
+    for (size_t i = 0; i < count; i++)
+      if (!lanes[i].status)
+        add_term(&lanes[i], loss, j, U, before[i]);
+    if (loss == L2O_LOSS_LOG_GRADIENT)
+      turn_slopes(lanes, count, j);
   }
-  /* back: dx_U = w_U grad f(x_U);  dx_{j-1} = (dx_j/dx_{j-1})' dx_j + w_{j-1} grad f(x_{j-1}) */
+  /* back: dx_U = w_U s_U;  dx_{j-1} = (dx_j/dx_{j-1})' dx_j + w_{j-1} s_{j-1}, the weights and slopes of add_term() */
   for (size_t i = 0; i < count; i++) {
+    lanes[i].it.deviation_weight = factor * deviation_weight;
     memset(lanes[i].dx, 0, lanes[i].it.n * sizeof *lanes[i].dx);
     memset(lanes[i].dstate, 0, state_len(solver, &lanes[i].it) * sizeof *lanes[i].dstate);
   }
   for (size_t j = U; j > 0; j--) {
-    const l2o_real weight = (l2o_real)(factor * l2o_loss_weight(settings->loss, j, U));
     l2o_lane *running[L2O_TOGETHER];
     const l2o_real *tapes[L2O_TOGETHER];
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
       l2o_lane *lane = &lanes[i];
-      const size_t n = lane->it.n;
-      const l2o_real *g = lane->slopes + (every ? (j - 1) * n : 0);
+      const size_t n = lane->it.n, row = every ? j - 1 : 0;
       if (lane->status)
         continue;
+      const l2o_real weight = (l2o_real)(factor * lane->weights[row]), *slope = lane->slopes + row * n;
       for (size_t k = 0; (every || j == U) && k < n; k++)
-        lane->dx[k] += weight * g[k];
+        lane->dx[k] += weight * slope[k];
       tapes[left] = lane->tape + (j - 1) * solver->tape_len(&lane->it);
       running[left++] = lane;
     }
-    steps_back(running, tapes, left, solver, settings->stop_gradient);
+    steps_back(running, tapes, left, solver, mode, j == 1);
   }
 }

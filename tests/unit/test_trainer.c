@@ -6,6 +6,7 @@
 #include "counting_malloc.h"
 #include "learn/optimizer.h"
 #include "learn/ranks.h"
+#include "nn/coordinate_mlp.h"
 #include <l2o/tensor_file.h>
 #include <pthread.h>
 
@@ -26,7 +27,7 @@ static school school_of(const char *rule, const l2o_family *family, const l2o_tr
   if (!family)
     s.family = s.own = family_of("qp:n=8,m=5");
   snprintf(spec, sizeof spec, "%s:hidden=16,expansion=2", rule);
-  s.model = model_of(spec, 1);
+  s.model = model_of(strcmp(rule, "l2o-bfgs") == 0 ? "bfgs-lstm:hidden=3,gate=4" : spec, 1);
   randomise(s.model, 2, 0.3);
   assert_status(l2o_trainer_new(&s.trainer, s.model, solver_named(rule), s.family, settings, &diag), L2O_OK, &diag);
   return s;
@@ -226,6 +227,416 @@ static void training_lowers_the_loss(void **state) {
     }
 }
 
+/* ---- losses ---- */
+
+/* A rule with factors: x <- x + p o d along d = -s g, p the network of math-l2o-gd. It counts its steps in
+ * its state, behind room that is not a whole line. */
+static size_t factors_scratch_len(const l2o_iterate *it) {
+  return it->n;
+}
+static size_t factors_state_len(const l2o_iterate *it) {
+  return it->n + 3;
+}
+static size_t factors_tape_len(const l2o_iterate *it) {
+  return 3 * it->n + l2o_coordinate_record_len(it->n);
+}
+static l2o_status factors_init(l2o_iterate *it) {
+  it->state[it->n] = 1;
+  return L2O_OK;
+}
+static l2o_status factors_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  const size_t n = it->n;
+  (void)stop;
+  l2o_status status = l2o_iterate_gradient(it);
+  if (status)
+    return status;
+  l2o_real *p = tape ? tape + 2 * n : it->scratch;
+  if (tape) {
+    memcpy(tape, it->x, n * sizeof *tape);
+    memcpy(tape + n, it->g, n * sizeof *tape);
+  }
+  l2o_coordinate_mlp_forward(it->model, p, tape ? tape + 3 * n : NULL, it->g, it->x, n);
+  if ((double)it->state[n] != 1 + (double)it->k)
+    return L2O_ERR_CALLBACK; /* the state is not the one of this instance */
+  it->state[n] += 1;
+  it->slope = it->deviation = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double d = -it->step * (double)it->g[i], excess = (double)p[i] - 1;
+    it->slope += d * (double)it->g[i];
+    it->deviation += excess * excess / (double)n;
+    it->x[i] += (l2o_real)d * p[i];
+  }
+  return L2O_OK;
+}
+static l2o_status factors_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_real *dg, double *dsum, const l2o_real *tape,
+                              l2o_stop_gradient mode) {
+  const size_t n = it->n;
+  const l2o_real *x = tape, *g = tape + n, *p = tape + 2 * n, s = (l2o_real)it->step;
+  const bool whole = mode == L2O_STOP_GRADIENT_NONE;
+  (void)dstate;
+  for (size_t i = 0; i < n; i++) {
+    it->scratch[i] = -s * g[i] * dx[i] + (l2o_real)(it->deviation_weight * 2 / (double)n) * (p[i] - 1);
+    dg[i] = -s * p[i] * dx[i];
+  }
+  l2o_coordinate_mlp_backward(it->model, dsum, whole ? dg : NULL, whole ? dx : NULL, it->scratch, p, tape + 3 * n, g, x, n);
+  return L2O_OK;
+}
+static const l2o_solver factors = {.struct_size = sizeof factors,
+                                   .name = "factors",
+                                   .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_STEP | L2O_NEEDS_MODEL | L2O_FACTORS,
+                                   .scratch_len = factors_scratch_len,
+                                   .state_len = factors_state_len,
+                                   .init = factors_init,
+                                   .step = factors_step,
+                                   .model_kind = "math-l2o-gd",
+                                   .tape_len = factors_tape_len,
+                                   .step_vjp = factors_vjp,
+                                   .gradient_at = L2O_GRADIENT_AT_X};
+
+/* Few instances of logistic regression, lent to the trainer. */
+enum { LOSS_N = 5, LOSS_BATCH = 3, LOSS_HORIZON = 5, LOSS_WEIGHTS = 53 };
+typedef struct lent {
+  l2o_problem own[LOSS_BATCH], given[LOSS_BATCH];
+  l2o_problem_ops ops;
+} lent;
+
+static l2o_status lent_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  (void)seed, (void)diag;
+  *out = ((const lent *)family->data)->given[index % LOSS_BATCH];
+  return L2O_OK;
+}
+
+static l2o_family lend(lent *l) {
+  for (size_t b = 0; b < LOSS_BATCH; b++)
+    l->own[b] = sampled("logistic:n=5,m=20,l2=0.05", 3, b);
+  l->ops = *l->own[0].ops;
+  l->ops.free = NULL;
+  for (size_t b = 0; b < LOSS_BATCH; b++)
+    l->given[b] = (l2o_problem){.ops = &l->ops, .data = l->own[b].data, .n = LOSS_N};
+  return (l2o_family){.struct_size = sizeof(l2o_family), .name = "lent", .n = LOSS_N, .sample = lent_sample, .data = l};
+}
+
+static void take_back(lent *l) {
+  for (size_t b = 0; b < LOSS_BATCH; b++)
+    l2o_problem_free(&l->own[b]);
+}
+
+/* One instance through a segment, by the formulas of train.h and nothing of the trainer's. */
+typedef struct walk {
+  l2o_real x[LOSS_HORIZON + 1][LOSS_N], g[LOSS_HORIZON + 1][LOSS_N];
+  double f[LOSS_HORIZON + 1], slope[LOSS_HORIZON], deviation[LOSS_HORIZON];
+} walk;
+
+/* base: what the mode takes as constants; NULL: nothing is. */
+static void follow(walk *at, const walk *base, const l2o_problem *p, const l2o_model *model, size_t U, l2o_stop_gradient mode) {
+  double L;
+  assert_status(l2o_problem_lipschitz(p, &L), L2O_OK, NULL);
+  const bool fixed = base && mode != L2O_STOP_GRADIENT_NONE, still = base && mode == L2O_STOP_GRADIENT_DIRECTION;
+  for (size_t j = 0; j <= U; j++) {
+    at->f[j] = gradient_at(p, at->g[j], at->x[j]);
+    if (j == U)
+      break;
+    l2o_real factor[LOSS_N];
+    const walk *seen = fixed ? base : at;
+    const l2o_real *g = still ? base->g[j] : at->g[j];
+    l2o_coordinate_mlp_forward(model, factor, NULL, seen->g[j], seen->x[j], LOSS_N);
+    at->slope[j] = at->deviation[j] = 0;
+    for (size_t i = 0; i < LOSS_N; i++) {
+      const double d = -model->type->step_scale(model) / L * (double)g[i], excess = (double)factor[i] - 1;
+      at->slope[j] += d * (double)g[i];
+      at->deviation[j] += excess * excess / LOSS_N;
+      at->x[j + 1][i] = at->x[j][i] + (l2o_real)d * factor[i];
+    }
+  }
+}
+
+static double norm_of(const l2o_real *v, size_t n) {
+  double squares = 0;
+  for (size_t i = 0; i < n; i++)
+    squares += (double)v[i] * (double)v[i];
+  return sqrt(squares);
+}
+
+static double loss_of(const walk *at, const walk *base, const l2o_problem *p, const l2o_train_settings *s, size_t U) {
+  double sum = 0, minimum;
+  assert_status(l2o_problem_minimum(p, &minimum, NULL), L2O_OK, NULL);
+  for (size_t j = 1; j <= U; j++) {
+    const double count = (double)U;
+    if (s->loss == L2O_LOSS_LAST)
+      sum += j == U ? at->f[j] : 0;
+    else if (s->loss == L2O_LOSS_MEAN)
+      sum += at->f[j] / count;
+    else if (s->loss == L2O_LOSS_WEIGHTED)
+      sum += (double)j * at->f[j] / (count * (count + 1) / 2);
+    else if (s->loss == L2O_LOSS_DECREASE)
+      sum += (at->f[j] - base->f[j - 1]) / fmax(-base->slope[j - 1], 1e-14) / count;
+    else if (s->loss == L2O_LOSS_LOG_GAP)
+      sum += log(fmax(at->f[j] - minimum, 1e-10)) / count;
+    else
+      sum += log(fmax(norm_of(at->g[j], LOSS_N), 1e-14)) / count;
+    sum += s->regularisation * at->deviation[j - 1] / count;
+  }
+  return sum;
+}
+
+/* Loss of the batch with these weights, from the points where `base` begins. */
+static double batch_loss(walk *out, const walk *base, l2o_model *model, const double *w, const lent *l, const l2o_train_settings *s,
+                         size_t U) {
+  double sum = 0;
+  assert_status(l2o_model_set_parameters(model, w, LOSS_WEIGHTS), L2O_OK, NULL);
+  for (size_t b = 0; b < LOSS_BATCH; b++) {
+    memcpy(out[b].x[0], base[b].x[0], sizeof out[b].x[0]);
+    follow(&out[b], out == base ? NULL : &base[b], &l->given[b], model, U, s->stop_gradient);
+    sum += loss_of(&out[b], &base[b], &l->given[b], s, U) / LOSS_BATCH;
+  }
+  return sum;
+}
+
+static void check_loss(const lent *l, const l2o_family *family, const l2o_train_settings *settings) {
+  l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1), *other = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+  l2o_diag diag = {""};
+  l2o_trainer *trainer;
+  walk base[LOSS_BATCH] = {0}, moved[LOSS_BATCH];
+  randomise(model, 2, 0.4);
+  assert_status(l2o_trainer_new(&trainer, model, &factors, family, settings, &diag), L2O_OK, &diag);
+  for (size_t done = 0; done < LOSS_HORIZON;) {
+    const size_t U = settings->unroll < LOSS_HORIZON - done ? settings->unroll : LOSS_HORIZON - done;
+    double loss, gradient[LOSS_WEIGHTS], *w = weights_of(model), largest = 0, expected[LOSS_WEIGHTS];
+    const double at_base = batch_loss(base, base, other, w, l, settings, U);
+    assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
+    assert_close(loss, at_base, BY_PRECISION(1e-11, 2e-5), BY_PRECISION(1e-11, 2e-5));
+    for (size_t i = 0; i < LOSS_WEIGHTS - 1 && sizeof(l2o_real) == sizeof(double); i++) { /* the last is not learned */
+      double near[4];
+      const double at = w[i], h = 1e-4;
+      for (int k = 0; k < 4; k++) {
+        w[i] = at + (k % 2 ? -1 : 1) * (k / 2 ? 2 : 1) * h;
+        near[k] = batch_loss(moved, base, other, w, l, settings, U);
+      }
+      w[i] = at;
+      expected[i] = (8 * (near[0] - near[1]) - (near[2] - near[3])) / (12 * h);
+      largest = fmax(largest, fabs(expected[i]));
+    }
+    for (size_t i = 0; i < LOSS_WEIGHTS - 1 && sizeof(l2o_real) == sizeof(double); i++)
+      assert_close(gradient[i], expected[i], 0, 1e-8 * largest + 1e-11); /* rounding of the loss / h */
+    l2o_train_record record;
+    assert_status(l2o_trainer_step(trainer, &record, &diag), L2O_OK, &diag); /* learning rate 0: the next segment */
+    assert_true(record.loss == loss);
+    for (size_t b = 0; b < LOSS_BATCH; b++)
+      memcpy(base[b].x[0], base[b].x[U], sizeof base[b].x[0]);
+    done += U;
+    free(w);
+  }
+  l2o_trainer_free(trainer);
+  l2o_model_free(model);
+  l2o_model_free(other);
+}
+
+/* Every loss, with every way to take the derivative, whole and in segments. */
+static void losses_against_differences(void **state) {
+  (void)state;
+  static const size_t unrolls[] = {5, 2, 1};
+  lent l;
+  const l2o_family family = lend(&l);
+  for (l2o_loss loss = L2O_LOSS_LAST; loss <= L2O_LOSS_LOG_GRADIENT; loss++)
+    for (int mode = L2O_STOP_GRADIENT_FEATURES; mode <= (int)L2O_STOP_GRADIENT_DIRECTION; mode++)
+      for (size_t u = 0; u < 3; u++) {
+        l2o_train_settings s = small_settings();
+        s.batch = LOSS_BATCH, s.horizon = LOSS_HORIZON, s.unroll = unrolls[u], s.loss = loss;
+        s.stop_gradient = (l2o_stop_gradient)mode, s.optimizer = L2O_OPTIMIZER_SGD, s.learning_rate = 0;
+        s.regularisation = (mode + (int)u) % 2 ? 0.3 : 0;
+        check_loss(&l, &family, &s);
+      }
+  take_back(&l);
+}
+
+/* f = |x|^2 / 2 from where there is nothing left to do: the bounds hold, and nothing is divided by zero. */
+static l2o_status bowl_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  (void)work;
+  *f = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    *f += 0.5 * (double)x[i] * (double)x[i];
+    g[i] = x[i];
+  }
+  return L2O_OK;
+}
+static l2o_status bowl_lipschitz(const l2o_problem *p, double *constant) {
+  (void)p;
+  *constant = 1;
+  return L2O_OK;
+}
+static l2o_status bowl_minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) {
+  (void)p, (void)xstar;
+  *fstar = 0;
+  return L2O_OK;
+}
+static l2o_status bowl_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  static const l2o_problem_ops ops = {
+      .struct_size = sizeof ops, .name = "bowl", .gradient = bowl_gradient, .lipschitz = bowl_lipschitz, .minimum = bowl_minimum};
+  (void)seed, (void)index, (void)diag;
+  *out = (l2o_problem){.ops = &ops, .n = family->n};
+  return L2O_OK;
+}
+
+static void bounds_of_losses(void **state) {
+  (void)state;
+  const l2o_family family = {.struct_size = sizeof family, .name = "bowl", .n = 4, .sample = bowl_sample};
+  static const struct {
+    l2o_loss loss;
+    double expected;
+  } cases[] = {{L2O_LOSS_DECREASE, 0}, {L2O_LOSS_LOG_GAP, 1e-10}, {L2O_LOSS_LOG_GRADIENT, 1e-14}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_train_settings settings = small_settings();
+    settings.loss = cases[i].loss, settings.validation_instances = 2;
+    l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+    l2o_trainer *trainer;
+    double loss, gradient[LOSS_WEIGHTS], objective;
+    assert_status(l2o_trainer_new(&trainer, model, &factors, &family, &settings, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_gradient(trainer, &loss, gradient, NULL), L2O_OK, NULL);
+    assert_close(loss, cases[i].expected > 0 ? log(cases[i].expected) : 0, 1e-14, 0);
+    for (size_t j = 0; j < LOSS_WEIGHTS; j++)
+      assert_true(gradient[j] == 0);
+    assert_status(l2o_trainer_validate(trainer, &objective, NULL), L2O_OK, NULL);
+    assert_close(objective, log(1e-14), 1e-14, 0);
+    l2o_trainer_free(trainer);
+    l2o_model_free(model);
+  }
+}
+
+/* Losses of any scale are validated by the gradient's norm, along the whole horizon. */
+static void validation_of_scale_free_losses(void **state) {
+  (void)state;
+  lent l;
+  const l2o_family family = lend(&l);
+  double first = 0;
+  for (l2o_loss loss = L2O_LOSS_DECREASE; loss <= L2O_LOSS_LOG_GRADIENT; loss++) {
+    l2o_train_settings settings = small_settings();
+    settings.batch = LOSS_BATCH, settings.horizon = LOSS_HORIZON, settings.unroll = 2, settings.loss = loss;
+    settings.validation_instances = LOSS_BATCH;
+    l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+    l2o_trainer *trainer;
+    double objective, expected = 0;
+    randomise(model, 2, 0.4);
+    assert_status(l2o_trainer_new(&trainer, model, &factors, &family, &settings, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_validate(trainer, &objective, NULL), L2O_OK, NULL);
+    for (size_t b = 0; b < LOSS_BATCH; b++) {
+      walk at = {0};
+      follow(&at, NULL, &l.given[b], model, LOSS_HORIZON, L2O_STOP_GRADIENT_NONE);
+      for (size_t j = 1; j <= LOSS_HORIZON; j++)
+        expected += log(norm_of(at.g[j], LOSS_N) / norm_of(at.g[0], LOSS_N)) / (LOSS_BATCH * LOSS_HORIZON);
+    }
+    assert_close(objective, expected, BY_PRECISION(1e-12, 1e-5), 0);
+    assert_true(loss == L2O_LOSS_DECREASE || objective == first);
+    first = objective;
+    l2o_trainer_free(trainer);
+    l2o_model_free(model);
+  }
+  take_back(&l);
+}
+
+/* Hessian-vector products are asked for where the derivative needs them: none for a step that begins its segment. */
+static size_t products;
+static l2o_status counted_product(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  (void)p, (void)x, (void)v, (void)work;
+  products++;
+  memset(hv, 0, LOSS_N * sizeof *hv);
+  return L2O_OK;
+}
+
+static void products_with_the_hessian(void **state) {
+  (void)state;
+  static const struct {
+    l2o_loss loss;
+    l2o_stop_gradient mode;
+    size_t unroll, expected; /* of the first segment of an instance */
+  } cases[] = {{L2O_LOSS_MEAN, L2O_STOP_GRADIENT_FEATURES, 5, 4},     {L2O_LOSS_MEAN, L2O_STOP_GRADIENT_MATRIX, 3, 2},
+               {L2O_LOSS_LAST, L2O_STOP_GRADIENT_NONE, 5, 4},         {L2O_LOSS_DECREASE, L2O_STOP_GRADIENT_FEATURES, 1, 0},
+               {L2O_LOSS_MEAN, L2O_STOP_GRADIENT_DIRECTION, 5, 0},    {L2O_LOSS_LOG_GRADIENT, L2O_STOP_GRADIENT_DIRECTION, 5, 5},
+               {L2O_LOSS_LOG_GRADIENT, L2O_STOP_GRADIENT_NONE, 5, 9}, {L2O_LOSS_LOG_GAP, L2O_STOP_GRADIENT_NONE, 1, 0}};
+  lent l;
+  const l2o_family family = lend(&l);
+  l.ops.hessian_vector = counted_product;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_train_settings s = small_settings();
+    s.batch = LOSS_BATCH, s.horizon = LOSS_HORIZON, s.unroll = cases[i].unroll, s.loss = cases[i].loss;
+    s.stop_gradient = cases[i].mode;
+    l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+    l2o_trainer *trainer;
+    assert_status(l2o_trainer_new(&trainer, model, &factors, &family, &s, NULL), L2O_OK, NULL);
+    products = 0;
+    assert_status(l2o_trainer_step(trainer, NULL, NULL), L2O_OK, NULL);
+    assert_int_equal(products, LOSS_BATCH * cases[i].expected);
+    l2o_trainer_free(trainer);
+    l2o_model_free(model);
+  }
+  take_back(&l);
+}
+
+/* Gradients at the end of a segment serve the next one: U + 1 evaluations for a horizon, however it is divided. */
+static size_t evaluations;
+static l2o_status (*uncounted_gradient)(const l2o_problem *, double *, l2o_real *, const l2o_real *, l2o_real *);
+static l2o_status counted_gradient(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, l2o_real *work) {
+  evaluations++;
+  return uncounted_gradient(p, f, g, x, work);
+}
+
+static void a_gradient_is_evaluated_once(void **state) {
+  (void)state;
+  static const l2o_loss losses[] = {L2O_LOSS_MEAN, L2O_LOSS_DECREASE, L2O_LOSS_LOG_GRADIENT};
+  lent l;
+  const l2o_family family = lend(&l);
+  uncounted_gradient = l.ops.gradient;
+  l.ops.gradient = counted_gradient;
+  for (size_t i = 0; i < 3; i++)
+    for (size_t unroll = 1; unroll <= LOSS_HORIZON; unroll++) {
+      l2o_train_settings s = small_settings();
+      s.batch = LOSS_BATCH, s.horizon = LOSS_HORIZON, s.unroll = unroll, s.loss = losses[i];
+      l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+      l2o_trainer *trainer;
+      assert_status(l2o_trainer_new(&trainer, model, &factors, &family, &s, NULL), L2O_OK, NULL);
+      for (int horizon = 0; horizon < 2; horizon++) {
+        evaluations = 0;
+        for (size_t done = 0; done < LOSS_HORIZON; done += unroll)
+          assert_status(l2o_trainer_step(trainer, NULL, NULL), L2O_OK, NULL);
+        assert_int_equal(evaluations, LOSS_BATCH * (LOSS_HORIZON + 1));
+      }
+      l2o_trainer_free(trainer);
+      l2o_model_free(model);
+    }
+  take_back(&l);
+}
+
+static void losses_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *rule, *family, *sentence;
+    l2o_status status;
+    l2o_loss loss;
+    double regularisation;
+  } cases[] = {
+      {RULE, "qp:n=8,m=5", "math-l2o-gd does not; try last or mean", L2O_ERR_NOTSUP, L2O_LOSS_DECREASE, 0},
+      {RULE, "qp:n=8,m=5", "regularisation is for rules that", L2O_ERR_NOTSUP, L2O_LOSS_MEAN, 0.1},
+      {RULE, "qp:n=8,m=5", "regularisation must be a finite number", L2O_ERR_ARG, L2O_LOSS_MEAN, -1},
+      {RULE, "qp:n=8,m=5", "regularisation must be a finite number", L2O_ERR_ARG, L2O_LOSS_MEAN, (double)NAN},
+      {RULE, "logistic:n=5,m=3,l2=0", "log-gap needs the minimum of problem 'logistic', which is not known; try log-gradient",
+       L2O_ERR_NOTSUP, L2O_LOSS_LOG_GAP, 0},
+      {"l2o-bfgs", "rosenbrock", "l2o-bfgs: h0=lipschitz", L2O_ERR_NOTSUP, L2O_LOSS_DECREASE, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_family *family = family_of(cases[i].family);
+    l2o_model *model = model_of(strcmp(cases[i].rule, RULE) == 0 ? "math-l2o-gd:hidden=4" : "bfgs-lstm:hidden=4,h0=lipschitz", 1);
+    l2o_train_settings s = small_settings();
+    l2o_diag diag = {""};
+    l2o_trainer *trainer = (l2o_trainer *)&diag;
+    s.loss = cases[i].loss, s.regularisation = cases[i].regularisation;
+    const l2o_status status = l2o_trainer_new(&trainer, model, solver_named(cases[i].rule), family, &s, &diag);
+    assert_names(&diag, cases[i].sentence);
+    assert_status(status, cases[i].status, &diag);
+    assert_null(trainer);
+    l2o_model_free(model);
+    l2o_family_free(family);
+  }
+}
+
 /* ---- resuming ---- */
 
 static void check_resume(const char *rule, const l2o_train_settings *settings, int before, int after) {
@@ -275,6 +686,14 @@ static void a_resumed_run_equals_an_unbroken_one(void **state) {
           s.horizon = 7, s.unroll = 3;                    /* segments of 3, 3, 1 */
           check_resume(rules[rule], &s, 3 + schedule, 5); /* at the end, after one and after two segments of a horizon */
         }
+  /* with a matrix and a network's memory from segment to segment */
+  for (size_t unroll = 1; unroll <= 3; unroll++)
+    for (l2o_loss loss = L2O_LOSS_DECREASE; loss <= L2O_LOSS_LOG_GRADIENT; loss++) {
+      l2o_train_settings s = small_settings();
+      s.fresh = unroll == 1, s.horizon = 7, s.unroll = unroll, s.loss = loss, s.regularisation = 0.1;
+      s.stop_gradient = unroll == 2 ? L2O_STOP_GRADIENT_NONE : L2O_STOP_GRADIENT_FEATURES;
+      check_resume("l2o-bfgs", &s, 4, 5);
+    }
 }
 
 static void resuming_with_another_number_of_threads(void **state) {
@@ -443,11 +862,12 @@ static void an_unwritable_checkpoint_says_why(void **state) {
 
 static void the_number_of_threads_does_not_change_a_bit(void **state) {
   (void)state;
-  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov"};
-  for (int rule = 0; rule < 2; rule++)
+  static const char *const rules[] = {"math-l2o-gd", "math-l2o-nesterov", "l2o-bfgs"};
+  for (int rule = 0; rule < 3; rule++)
     for (int fresh = 0; fresh < 2; fresh++) {
       l2o_train_settings settings = small_settings();
-      settings.batch = 5, settings.validation_instances = 3, settings.unroll = 4, settings.fresh = fresh;
+      settings.batch = 5, settings.validation_instances = 3, settings.unroll = fresh ? 4 : 1, settings.fresh = fresh;
+      settings.loss = rule == 2 ? L2O_LOSS_DECREASE : fresh ? L2O_LOSS_LOG_GAP : L2O_LOSS_LAST;
       school one = school_of(rules[rule], NULL, &settings);
       settings.threads = 2;
       school two = school_of(rules[rule], NULL, &settings);
@@ -946,6 +1366,7 @@ static void any_number_of_ranks_gives_the_numbers_of_one(void **state) {
     for (int fresh = 0; fresh < 2; fresh++) {
       l2o_train_settings settings = small_settings();
       settings.batch = 5, settings.unroll = 4, settings.fresh = fresh, settings.validation_instances = 3;
+      settings.loss = fresh ? L2O_LOSS_LOG_GAP : L2O_LOSS_LAST;
       school one = school_of(rules[rule], family, &settings);
       double objective, loss, gradient[53], largest = 0;
       assert_status(l2o_trainer_validate(one.trainer, &objective, NULL), L2O_OK, NULL);
@@ -1435,6 +1856,12 @@ int main(void) {
       cmocka_unit_test(the_scheduled_rate_is_the_one_used),
       cmocka_unit_test(sum_is_batch_times_mean),
       cmocka_unit_test(training_lowers_the_loss),
+      cmocka_unit_test(losses_against_differences),
+      cmocka_unit_test(bounds_of_losses),
+      cmocka_unit_test(validation_of_scale_free_losses),
+      cmocka_unit_test(products_with_the_hessian),
+      cmocka_unit_test(a_gradient_is_evaluated_once),
+      cmocka_unit_test(losses_that_do_not_fit_are_refused),
       cmocka_unit_test_setup_teardown(a_resumed_run_equals_an_unbroken_one, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(resuming_with_another_number_of_threads, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(checkpoints_of_another_run_are_refused, make_folder, remove_folder),
