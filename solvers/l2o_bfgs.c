@@ -64,7 +64,7 @@ static size_t state_len(const l2o_iterate *it) {
 
 enum { VECTORS = 8 }; /* of scratch, besides features, raw output and what the network needs */
 static size_t scratch_len(const l2o_iterate *it) {
-  return (L2O_BFGS_LSTM_FEATURES + 1 + VECTORS) * it->n + l2o_recurrent_scratch_len(shape(it), it->n);
+  return (L2O_BFGS_LSTM_FEATURES_MAX + 1 + VECTORS) * it->n + l2o_recurrent_scratch_len(shape(it), it->n);
 }
 typedef struct scratch {
   l2o_real *features, *o, *vectors, *network;
@@ -73,9 +73,9 @@ static scratch room(const l2o_iterate *it) {
   const size_t n = it->n;
   l2o_real *at = it->scratch;
   return (scratch){.features = at,
-                   .o = at + L2O_BFGS_LSTM_FEATURES * n,
-                   .vectors = at + (L2O_BFGS_LSTM_FEATURES + 1) * n,
-                   .network = at + (L2O_BFGS_LSTM_FEATURES + 1 + VECTORS) * n};
+                   .o = at + L2O_BFGS_LSTM_FEATURES_MAX * n,
+                   .vectors = at + (L2O_BFGS_LSTM_FEATURES_MAX + 1) * n,
+                   .network = at + (L2O_BFGS_LSTM_FEATURES_MAX + 1 + VECTORS) * n};
 }
 
 /* What the backward pass reads. */
@@ -162,8 +162,11 @@ static void normalise_vjp(l2o_real *dv, const l2o_real *du, const l2o_real *v, s
 }
 
 static const double DIGITS = 6; /* decades of the gradient's norm that make a feature of -1 */
+/* Sizes u of normalised coordinates: log10(u^2 + TINY^2) / 6, from -2 for none to about 0. */
+static const double TINY = 1e-6;
 
-/* (7, n): g, d, y, s normalised, p - 1 of the last step, log10(|g| / |g_0|) / 6, the cosine between -g and d */
+/* (7, n): g, d, y, s normalised, p - 1 of the last step, log10(|g| / |g_0|) / 6, the cosine between -g and d; (11, n): and the
+ * logarithms of the first four */
 static void make_features(l2o_real *u, const l2o_iterate *it, const memory *m) {
   const size_t n = it->n;
   const double norm = l2o_norm(it->g, n);
@@ -177,6 +180,19 @@ static void make_features(l2o_real *u, const l2o_iterate *it, const memory *m) {
     u[4 * n + i] = m->p[i] - 1;
     u[5 * n + i] = progress;
     u[6 * n + i] = angle;
+  }
+  if (shape(it)->inputs == L2O_BFGS_LSTM_FEATURES)
+    return;
+  for (size_t i = 0; i < L2O_BFGS_LSTM_VECTORS * n; i++)
+    u[L2O_BFGS_LSTM_FEATURES * n + i] = (l2o_real)(log10((double)u[i] * (double)u[i] + TINY * TINY) / DIGITS);
+}
+
+/* The way back through those logarithms, which adds to du of the first four; v (n) is g, d, y or s. */
+static void logarithm_vjp(l2o_real *du, const l2o_real *dlog, const l2o_real *v, size_t n) {
+  const double norm = l2o_norm(v, n), factor = norm > 0 ? sqrt((double)n) / norm : 0;
+  for (size_t i = 0; i < n; i++) {
+    const double u = factor * (double)v[i];
+    du[i] += (l2o_real)(2 * u / ((u * u + TINY * TINY) * DIGITS * log(10)) * (double)dlog[i]);
   }
 }
 
@@ -302,14 +318,17 @@ static void restraint_vjp(l2o_real *draw, l2o_real *dg, l2o_real *dd, const l2o_
 
 /* The way back through the features: adds to dg, dd, dy, ds, sets dp, the derivative with respect to the last step's factors, and
  * adds to *dnorm0. */
-static void features_vjp(l2o_real *dg, l2o_real *dd, l2o_real *dy, l2o_real *ds, l2o_real *dp, double *dnorm0, const l2o_real *du,
-                         const record *r, size_t n) {
+static void features_vjp(l2o_real *dg, l2o_real *dd, l2o_real *dy, l2o_real *ds, l2o_real *dp, double *dnorm0, l2o_real *du,
+                         bool logarithms, const record *r, size_t n) {
+  const l2o_real *vectors[L2O_BFGS_LSTM_VECTORS] = {r->g, r->d, r->y, r->s};
+  l2o_real *slopes[L2O_BFGS_LSTM_VECTORS] = {dg, dd, dy, ds};
   const double norm = l2o_norm(r->g, n), norm_d = l2o_norm(r->d, n), c = cosine(r->g, r->d, n);
   double progress = 0, angle = 0;
-  normalise_vjp(dg, du, r->g, n);
-  normalise_vjp(dd, du + n, r->d, n);
-  normalise_vjp(dy, du + 2 * n, r->y, n);
-  normalise_vjp(ds, du + 3 * n, r->s, n);
+  for (size_t j = 0; j < L2O_BFGS_LSTM_VECTORS; j++) {
+    if (logarithms)
+      logarithm_vjp(du + j * n, du + (L2O_BFGS_LSTM_FEATURES + j) * n, vectors[j], n);
+    normalise_vjp(slopes[j], du + j * n, vectors[j], n);
+  }
   memcpy(dp, du + 4 * n, n * sizeof *dp);
   for (size_t i = 0; i < n; i++) {
     progress += (double)du[5 * n + i];
@@ -358,11 +377,11 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
     restraint_vjp(w.o, dg, dd, dp, &r, n);
   squash_vjp(w.o, it, &r);
   if (whole)
-    memset(w.features, 0, L2O_BFGS_LSTM_FEATURES * n * sizeof *w.features);
+    memset(w.features, 0, L2O_BFGS_LSTM_FEATURES_MAX * n * sizeof *w.features);
   l2o_recurrent_backward(l2o_bfgs_lstm_network(it->model), dsum, whole ? w.features : NULL, m.network, w.o, r.network, w.network,
                          n);
   if (whole)
-    features_vjp(dg, dd, dy, ds, m.p, &dnorm0, w.features, &r, n);
+    features_vjp(dg, dd, dy, ds, m.p, &dnorm0, w.features, shape(it)->inputs > L2O_BFGS_LSTM_FEATURES, &r, n);
   if (mode != L2O_STOP_GRADIENT_DIRECTION) {
     /* d = -H g, H that of this step: dg -= H dd,  dH -= dd g' */
     l2o_bfgs_product(w.vectors, dd, r.H, r.s, r.y, &change, w.vectors + n, n);
@@ -406,6 +425,8 @@ static l2o_status classical_point(l2o_iterate *it, l2o_real *x_c, double *f_c, l
   l2o_line line = {.d = m.b.d, .x = at, .g = at + n, .kept = at + 2 * n, .memory = m.line};
   l2o_status status = prepare(it, &m, NULL);
   const double f = it->f;
+  memcpy(line.x, it->x, n * sizeof *it->x); /* without a slope nothing is searched, nor set */
+  memcpy(line.g, it->g, n * sizeof *it->g);
   if (!status)
     status = l2o_bfgs_search(it, &m.b, &line, stop);
   if (status)

@@ -8,7 +8,7 @@ static const l2o_option options[] = {
     {"output", L2O_OPTION_CHOICE, L2O_BFGS_LSTM_SIGMOID, 0, 0, "sigmoid|clip",
      "from raw output o to factor q: p_high / (1 + exp(-o)); 1 + o, kept between p_low and p_high"},
     {"p_low", L2O_OPTION_REAL, 0.01, 0, 1, NULL, "least factor, of output=clip"},
-    {"p_high", L2O_OPTION_REAL, 4, 1.001, 100, NULL, "largest factor"},
+    {"p_high", L2O_OPTION_REAL, 4, 1.001, 1e6, NULL, "largest factor"},
     {"steps", L2O_OPTION_CHOICE, L2O_BFGS_LSTM_COORDINATE, 0, 0, "coordinate|scalar",
      "a factor for each coordinate, or their mean for all"},
     {"gate", L2O_OPTION_INT, 30, 0, 1e9, NULL, "iterations K0 after which factors fade to 1 as K0/(k+1); 0: never"},
@@ -16,11 +16,13 @@ static const l2o_option options[] = {
     {"h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz|hessian",
      "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at x_0"},
     {"rescale", L2O_OPTION_CHOICE, 0, 0, 0, "off|on", "enlarge an inverse Hessian that is too small before an update"},
+    {"features", L2O_OPTION_CHOICE, 0, 0, 0, "linear|linear+log",
+     "inputs: gradient, direction, last y and s, last factor, progress, angle; and the logarithms of the sizes of the first four"},
     {0},
 };
 
 static l2o_recurrent_shape shape_of(const double *o) {
-  return (l2o_recurrent_shape){.inputs = L2O_BFGS_LSTM_FEATURES,
+  return (l2o_recurrent_shape){.inputs = o[L2O_BFGS_LSTM_INPUTS] > 0 ? L2O_BFGS_LSTM_FEATURES_MAX : L2O_BFGS_LSTM_FEATURES,
                                .layers = (size_t)o[L2O_BFGS_LSTM_LAYERS],
                                .hidden = (size_t)o[L2O_BFGS_LSTM_HIDDEN],
                                .outputs = 1};

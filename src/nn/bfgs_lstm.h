@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The model of L2O-BFGS (arXiv 2412.00059): a recurrent network (recurrent.h) makes a raw output o of the seven features of every
- * coordinate; solvers/l2o_bfgs.c turns it into the factor p of the coordinate's step. Tensors lstm.*, linear.*, head.*. At its
- * initial weights o gives p = 1: BFGS with unit steps. */
+/* The model of L2O-BFGS (arXiv 2412.00059): a recurrent network (recurrent.h) makes a raw output o of the seven (eleven) features
+ * of every coordinate; solvers/l2o_bfgs.c turns it into the factor p of the coordinate's step. Tensors lstm.*, linear.*, head.*. At
+ * its initial weights o gives p = 1: BFGS with unit steps. */
 #ifndef L2O_NN_BFGS_LSTM_H
 #define L2O_NN_BFGS_LSTM_H
 #include "nn/recurrent.h"
 
-enum { L2O_BFGS_LSTM_FEATURES = 7 };
+enum {
+  L2O_BFGS_LSTM_VECTORS = 4,
+  L2O_BFGS_LSTM_FEATURES = 7,
+  L2O_BFGS_LSTM_FEATURES_MAX = L2O_BFGS_LSTM_FEATURES + L2O_BFGS_LSTM_VECTORS
+};
 
 typedef enum l2o_bfgs_lstm_option {
   L2O_BFGS_LSTM_HIDDEN,    /* 20 */
@@ -19,6 +23,7 @@ typedef enum l2o_bfgs_lstm_option {
   L2O_BFGS_LSTM_SAFEGUARD, /* sigma: g'(p o d) <= sigma g'd is kept; 0: off; 0.1 */
   L2O_BFGS_LSTM_H0,        /* scaled|identity|lipschitz: l2o_bfgs_start of solvers/bfgs_update.h */
   L2O_BFGS_LSTM_RESCALE,   /* off|on: enlarge an inverse Hessian that is too small before an update */
+  L2O_BFGS_LSTM_INPUTS,    /* linear: the seven features; linear+log: and the logarithms of the first four */
   L2O_BFGS_LSTM_OPTIONS
 } l2o_bfgs_lstm_option;
 enum { L2O_BFGS_LSTM_SIGMOID, L2O_BFGS_LSTM_CLIP };
