@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The driver: one rule at work on one problem, with the guard of learned rules.
  *
- * guard=descent. From x the learned rule proposes x+, the classical rule it grew from x_c. x+ is taken only if
+ * guard=descent. From x the classical rule goes to x_c, the learned one to x+. x+ is taken only if
  *     f(x+) <= f(x) - s (f(x) - f(x_c)),  s = 1/2,
- * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. One extra value a step, and a
- * gradient at each fallback. For classical rules without memory.
+ * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. Where the classical rule finds no
+ * way on, x+ must be lower than x, or the run ends. The costs are those of x_c, and a gradient at each fallback.
  *
  * guard=shadow. The classical rule also runs beside it from the same start, and the better of the two points is reported: never
- * worse than the classical rule at the same iteration. One extra gradient a step. */
+ * worse than the classical rule at the same iteration. The costs are those of the classical rule. */
 #include "core/diag.h"
 #include "core/linalg.h"
 #include "nn/model.h"
@@ -22,15 +22,17 @@ enum guard { GUARD_OFF, GUARD_DESCENT, GUARD_SHADOW };
 static const double GUARD_SHARE = 0.5;
 
 struct l2o_run {
-  const l2o_solver *solver, *classical; /* classical: with a guard only */
+  const l2o_solver *solver, *classical; /* classical: the rule that `other` runs, NULL if none does */
   l2o_settings settings;
   double options[L2O_OPTIONS_MAX], classical_options[L2O_OPTIONS_MAX];
-  l2o_iterate it, other; /* other: the classical rule beside it */
+  l2o_iterate it, other; /* other: the classical rule, at the same x (descent) or beside it (shadow) */
   l2o_rng rng;
-  l2o_real *previous;      /* (n) what was reported when the last step started: objective and gradient are finite there */
-  l2o_real *before;        /* (n) what is reported when the step being made starts; becomes `previous` when it succeeds */
-  const l2o_iterate *best; /* the iterate that is reported: `it`, or `other` while the shadow is ahead */
-  l2o_real *residual;      /* (2n) to measure stationarity through the prox; NULL: by the gradient */
+  l2o_real *previous;              /* (n) what was reported when the last step started: objective and gradient are finite there */
+  l2o_real *before;                /* (n) what is reported when the step being made starts; becomes `previous` when it succeeds */
+  const l2o_iterate *best;         /* the iterate that is reported: `it`, or `other` while the shadow is ahead */
+  l2o_real *residual;              /* (2n) to measure stationarity through the prox; NULL: by the gradient */
+  l2o_real *classical_x;           /* (n) guards: x_c; the classical rule's point before its last step */
+  l2o_stop ended, classical_ended; /* shadow: what the two rules said when they could not go on */
   enum guard guard;
   size_t instance, fallbacks;
   double seconds;
@@ -62,9 +64,38 @@ static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
   const l2o_problem *p = run->it.problem;
   if (l2o_problem_is_constrained(p) || (l2o_problem_has_prox(p) && (!run->it.subgradient || run->it.batch)))
     L2O_TAKE(arena, run->residual, 2 * run->it.n);
+  L2O_TAKE(arena, run->classical_x, run->guard != GUARD_OFF ? run->it.n : 0);
   if (run->classical)
     l2o_iterate_layout(&run->other, run->classical, false, arena);
   return self;
+}
+
+/* The classical rule of the guard, with the options and the step that the learned one has for it. */
+static l2o_status prepare_classical(l2o_run *run, l2o_diag *diag) {
+  const l2o_solver *solver = run->solver;
+  char options[L2O_SPEC_MAX] = "";
+  if (run->guard == GUARD_DESCENT && solver->classical_point)
+    return L2O_OK; /* it makes that rule's point itself */
+  if (run->guard == GUARD_SHADOW && run->it.batch)
+    return l2o_fail(diag, L2O_ERR_NOTSUP,
+                    "%s: guard=shadow compares objectives, of which a minibatch of batch=%zu tells too little", solver->name,
+                    run->it.batch);
+  const l2o_solver *classical = run->classical = l2o_solver_find(solver->classical, diag);
+  if (!classical)
+    return L2O_ERR_NOTSUP;
+  if (solver->classical_options)
+    solver->classical_options(&run->it, options, sizeof options);
+  l2o_status status = l2o_options_parse(classical->options, run->classical_options, classical->name, options, diag);
+  run->other = (l2o_iterate){.problem = run->it.problem, .options = run->classical_options, .n = run->it.n, .step = run->it.step};
+  if (!status && solver->classical_options)
+    status = l2o_iterate_base_step(&run->other, classical, diag);
+  if (status)
+    return status;
+  l2o_iterate_prepare(&run->other, classical);
+  if (run->guard == GUARD_DESCENT && classical->state_len && classical->state_len(&run->other)) /* depends on more than x */
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: guard=descent needs a classical rule without memory, %s has one; use guard=shadow",
+                    solver->name, classical->name);
+  return classical->check ? classical->check(&run->other, diag) : L2O_OK;
 }
 
 l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
@@ -76,13 +107,9 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     status = l2o_options_parse(solver->options, run.options, solver->name, run.settings.options, diag);
   if (status)
     return status;
-  int guard = l2o_solver_option(solver, "guard");
-  if (guard >= 0 && (run.guard = (enum guard)run.options[guard]) != GUARD_OFF) {
-    run.classical = l2o_solver_find(solver->classical, diag);
-    if (!run.classical)
-      return L2O_ERR_NOTSUP;
-    l2o_options_parse(run.classical->options, run.classical_options, run.classical->name, NULL, NULL);
-  }
+  const int guard = l2o_solver_option(solver, "guard");
+  if (guard >= 0)
+    run.guard = (enum guard)run.options[guard];
   run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};
   l2o_iterate_prepare(&run.it, solver);
   if (run.it.batch && !l2o_problem_summands(problem))
@@ -92,13 +119,8 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     return status;
   if ((status = l2o_iterate_base_step(&run.it, solver, diag)))
     return status;
-  run.other = (l2o_iterate){.problem = problem, .options = run.classical_options, .n = problem->n, .step = run.it.step};
-  if (run.classical) {
-    l2o_iterate_prepare(&run.other, run.classical);
-    if (run.guard == GUARD_DESCENT && run.classical->state_len && run.classical->state_len(&run.other)) /* depends on more than x */
-      return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: guard=descent needs a classical rule without memory, %s has one; use guard=shadow",
-                      solver->name, run.classical->name);
-  }
+  if (run.guard != GUARD_OFF && (status = prepare_classical(&run, diag)))
+    return status;
   l2o_arena arena = {0};
   layout(&run, &arena);
   if (!l2o_arena_new(&arena))
@@ -128,6 +150,7 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   run->fallbacks = 0;
   run->known = false;
   run->best = it;
+  run->ended = run->classical_ended = L2O_STOP_NONE;
   l2o_status status = L2O_OK;
   if (x0)
     memcpy(it->x, x0, it->n * sizeof *x0);
@@ -151,68 +174,136 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   return status;
 }
 
-/* Takes the classical point instead of the learned one; the learned rule starts afresh from there. */
-static l2o_status fall_back(l2o_run *run) {
-  memcpy(run->it.x, run->other.x, run->it.n * sizeof *run->it.x);
-  l2o_iterate_moved(&run->it);
+/* f and gradient where the iterate stands. L2O_ERR_NUMERIC: that point cannot be reported. */
+static l2o_status evaluate(l2o_iterate *it) {
+  const l2o_status status = l2o_all_finite(it->x, it->n) ? l2o_iterate_gradient(it) : L2O_ERR_NUMERIC;
+  return status || isfinite(l2o_norm(it->g, it->n)) ? status : L2O_ERR_NUMERIC;
+}
+
+/* Takes the classical point x instead of the learned one. */
+static l2o_status fall_back(l2o_run *run, const l2o_real *x) {
+  l2o_iterate *it = &run->it;
+  memcpy(it->x, x, it->n * sizeof *x);
+  l2o_iterate_moved(it);
   run->fallbacks++;
-  return run->solver->init ? run->solver->init(&run->it) : L2O_OK;
+  if (run->solver->fell_back)
+    return run->solver->fell_back(it);
+  return run->solver->init ? run->solver->init(it) : L2O_OK;
+}
+
+/* x_c and the objective there. L2O_ERR_NUMERIC: it is not finite. */
+static l2o_status find_classical_point(l2o_run *run, double *f_c, l2o_stop *ended) {
+  l2o_iterate *it = &run->it, *other = &run->other;
+  if (run->solver->classical_point)
+    return run->solver->classical_point(it, run->classical_x, f_c, ended);
+  memcpy(other->x, it->x, it->n * sizeof *it->x);
+  memcpy(other->g, it->g, it->n * sizeof *it->g);
+  other->f = it->f;
+  other->has_gradient = true;
+  l2o_status status = run->classical->step(other, NULL, ended);
+  other->k++;
+  memcpy(run->classical_x, other->x, it->n * sizeof *it->x);
+  return status ? status : l2o_iterate_value_at(it, f_c, other->x);
 }
 
 static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
-  l2o_iterate *it = &run->it, *other = &run->other;
-  l2o_stop ignored = L2O_STOP_NONE;
-  double f_classical;
+  l2o_iterate *it = &run->it;
+  l2o_stop ended = L2O_STOP_NONE; /* of the classical rule */
+  double f_c;
   l2o_status status = l2o_iterate_gradient(it);
   if (status)
     return status;
   const double f = it->f;
-  memcpy(other->x, it->x, it->n * sizeof *it->x);
-  memcpy(other->g, it->g, it->n * sizeof *it->g);
-  other->f = f;
-  other->has_gradient = true;
-  status = run->classical->step(other, NULL, &ignored);
-  other->k++;
-  if (!status)
-    status = l2o_iterate_value_at(it, &f_classical, other->x);
-  if (!status)
-    status = run->solver->step(it, NULL, stop);
-  if (status)
+  status = find_classical_point(run, &f_c, &ended);
+  const bool broke = status == L2O_ERR_NUMERIC; /* the classical rule did: it has no point, and a search may have left x anywhere */
+  if (broke) {
+    memcpy(it->x, run->before, it->n * sizeof *it->x);
+    l2o_iterate_moved(it);
+    f_c = f;
+  } else if (status) {
     return status;
-  l2o_iterate_moved(it);
-  status = l2o_all_finite(it->x, it->n) ? l2o_iterate_gradient(it) : L2O_ERR_NUMERIC;
-  if (status == L2O_OK && it->f <= f - GUARD_SHARE * (f - f_classical))
-    return L2O_OK;
-  if (status != L2O_OK && status != L2O_ERR_NUMERIC)
-    return status;
-  return fall_back(run);
-}
-
-static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
-  l2o_iterate *it = &run->it, *other = &run->other;
-  l2o_stop ignored = L2O_STOP_NONE;
-  l2o_status status = run->classical->step(other, NULL, &ignored);
-  other->k++;
-  other->has_gradient = other->pending = false;
-  if (status)
-    return status;
+  }
+  const double most = f - GUARD_SHARE * (f - f_c);
+  it->moved = false; /* a search moves, and goes back */
   status = run->solver->step(it, NULL, stop);
   if (!it->moved)
     l2o_iterate_moved(it);
+  if (!status)
+    status = evaluate(it);
   if (status && status != L2O_ERR_NUMERIC)
     return status;
-  /* both points are judged by the gradient call that their next steps begin with (or, with memory, make elsewhere as well) */
+  if (!status && it->f <= most && (it->f < f || !(broke || ended)))
+    return L2O_OK;
+  if (broke)
+    return L2O_ERR_NUMERIC;
+  *stop = ended;
+  return fall_back(run, run->classical_x);
+}
+
+/* The classical rule beside the learned one, until it ends; where it breaks down, at the point before. */
+static l2o_status step_beside(l2o_run *run) {
+  l2o_iterate *other = &run->other;
+  if (run->classical_ended)
+    return L2O_OK;
+  memcpy(run->classical_x, other->x, other->n * sizeof *other->x);
+  other->moved = false;
+  l2o_status status = run->classical->step(other, NULL, &run->classical_ended);
+  other->k++;
+  if (!other->moved)
+    l2o_iterate_moved(other);
   if (!status)
-    status = l2o_all_finite(it->x, it->n) ? l2o_iterate_gradient(it) : L2O_ERR_NUMERIC;
-  if (status == L2O_ERR_NUMERIC) { /* the learned run broke down: it goes on from the classical point */
-    status = fall_back(run);
-    if (!status)
-      status = l2o_iterate_gradient(it);
+    status = evaluate(other);
+  if (status != L2O_ERR_NUMERIC)
+    return status;
+  run->classical_ended = L2O_STOP_DIVERGED;
+  memcpy(other->x, run->classical_x, other->n * sizeof *other->x);
+  l2o_iterate_moved(other);
+  return evaluate(other);
+}
+
+/* The learned rule, until it ends; where it breaks down it goes on from the classical point, if the classical rule does. */
+static l2o_status step_learned(l2o_run *run) {
+  l2o_iterate *it = &run->it;
+  const l2o_iterate *other = &run->other;
+  if (run->ended) {
+    it->moved = true; /* and f and g are known there */
+    return L2O_OK;
   }
+  l2o_status status = run->solver->step(it, NULL, &run->ended);
+  if (!it->moved)
+    l2o_iterate_moved(it);
   if (!status)
-    status = l2o_iterate_gradient(other);
-  run->best = other->f < it->f ? other : it;
+    status = evaluate(it);
+  if (status != L2O_ERR_NUMERIC)
+    return status;
+  status = fall_back(run, other->x);
+  it->f = other->f;
+  memcpy(it->g, other->g, it->n * sizeof *it->g);
+  it->has_gradient = true;
+  run->ended = run->classical_ended;
   return status;
+}
+
+/* The better point is reported, or the classical one where it meets the tolerance and the better one does not: the run ends no
+ * later than the classical one, be it for the tolerance or because the rule has ended whose point is the better one. But where the
+ * learned rule alone has ended the classical one may still come lower. */
+static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
+  l2o_iterate *it = &run->it, *other = &run->other;
+  const double tolerance = run->settings.gradient_tolerance;
+  double f = 0, norm = 0, f_c = 0, norm_c = 0;
+  l2o_status status = step_beside(run);
+  if (!status)
+    status = step_learned(run);
+  if (!status)
+    status = l2o_iterate_peek(it, &f, &norm, run->residual);
+  if (!status)
+    status = l2o_iterate_peek(other, &f_c, &norm_c, run->residual);
+  if (status)
+    return status;
+  run->best = f_c < f || (tolerance > 0 && norm_c <= tolerance && norm > tolerance) ? other : it;
+  if (run->classical_ended && (run->ended || run->best == other))
+    *stop = run->best == other ? run->classical_ended : run->ended;
+  return L2O_OK;
 }
 
 /* Goes back to the last point with finite objective and gradient. */
