@@ -4,6 +4,7 @@
 #define L2O_PROBLEMS_FAMILIES_H
 #include <l2o/family.h>
 
+extern const l2o_family_type l2o_family_type_cnn;
 extern const l2o_family_type l2o_family_type_geman_mcclure;
 extern const l2o_family_type l2o_family_type_lasso;
 extern const l2o_family_type l2o_family_type_least_squares;

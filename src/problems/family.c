@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* Every kind of family: a new one adds its line here. */
-static const l2o_family_type *const types[] = {&l2o_family_type_geman_mcclure,
+static const l2o_family_type *const types[] = {&l2o_family_type_cnn,
+                                               &l2o_family_type_geman_mcclure,
                                                &l2o_family_type_lasso,
                                                &l2o_family_type_least_squares,
                                                &l2o_family_type_log_sum_exp,
