@@ -214,7 +214,7 @@ static void start_update(update *v, l2o_bfgs_start start) {
   memset(v, 0, sizeof *v);
   v->options[0] = start;
   v->it = (l2o_iterate){.problem = &quartic_problem, .options = v->options, .n = N, .x = v->x, .g = v->g, .state = v->state};
-  v->b = l2o_bfgs_recall(&v->it, 0);
+  v->b = l2o_bfgs_recall(&v->it, start);
   assert_int_equal(l2o_bfgs_state_len(&v->it), N * N + N + 2);
   assert_status(l2o_bfgs_init(&v->it, &v->b), L2O_OK, NULL);
 }

@@ -923,11 +923,11 @@ static void one_step_against_differences(void **state) {
   (void)state;
   size_t learned = 0;
   for (const l2o_solver *const *s = l2o_solver_list(); *s; s++)
-    if ((*s)->step_vjp) {
+    if ((*s)->step_vjp && strncmp((*s)->name, "math-l2o", 8) == 0) { /* those of this network */
       check_step(*s);
       learned++;
     }
-  assert_true(learned >= 2);
+  assert_true(learned == 2);
 }
 
 /* ---- a whole unroll ---- */
