@@ -778,6 +778,21 @@ static void make_identity(config *c) {
   free(text);
 }
 
+/* What depends on the rule: which one it is, and which arithmetic it wants. */
+static void settle_rule(config *c) {
+  config_value *rule = find_value(c, "train.solver"), *precision = find_value(c, "train.precision");
+  const l2o_solver *solver = rule->text ? l2o_solver_find(rule->text, NULL) : NULL;
+  if (!rule->given && !solver) /* a kind of model that is not named for its rule */
+    for (const l2o_solver *const *s = l2o_solver_list(); rule->text && *s; s++)
+      if ((*s)->model_kind && strcmp((*s)->model_kind, rule->text) == 0) {
+        solver = *s;
+        rule->text = solver->name;
+        break;
+      }
+  if (strcmp(precision->text, "auto") == 0)
+    set_word(c, precision, words_find(precision->key->words, solver && solver->needs & L2O_WANTS_DOUBLE ? "double" : "single"));
+}
+
 static bool resolve(reader *r) {
   config *c = r->c;
   if (!find_tables(r))
@@ -828,6 +843,7 @@ static bool resolve(reader *r) {
   config_value *gap = find_value(c, "eval.gap");
   if (!gap->given)
     set_word(c, gap, words_find(gap->key->words, c->eval_family->gap));
+  settle_rule(c);
   if (!check_together(c, r->error))
     return false;
   c->family_spec = make_spec(c, c->family->name, "problem", c->family->options);

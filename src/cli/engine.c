@@ -167,6 +167,7 @@ static l2o_settings settings_of(const engine_task *task) {
   s.iterations = task->iterations;
   s.calls = task->calls;
   s.seconds = task->seconds;
+  s.gradient_tolerance = task->gradient_tolerance;
   s.seed = task->seed;
   s.threads = task->threads;
   return s;

@@ -18,8 +18,9 @@ typedef struct engine_rule {
 typedef struct engine_task {
   const char *rule, *options;
   const l2o_model *model;
-  size_t iterations, calls; /* calls 0: no limit */
-  double seconds;           /* 0: no limit */
+  size_t iterations, calls;  /* calls 0: no limit */
+  double seconds;            /* 0: no limit */
+  double gradient_tolerance; /* 0: off */
   uint64_t seed;
   int threads;
   bool keep_iterates;

@@ -215,6 +215,7 @@ static engine_task task_of(evaluation *e, const contender *s) {
                        .iterations = config_integer(e->c, "eval.iterations"),
                        .calls = config_integer(e->c, "eval.budget"),
                        .seconds = config_real(e->c, "eval.time"),
+                       .gradient_tolerance = config_real(e->c, "eval.gradient_tolerance"),
                        .seed = e->seed,
                        .threads = e->threads,
                        .keep_iterates = e->args->dump_iterates != NULL,
@@ -437,6 +438,7 @@ static int run(evaluation *e) {
   e->report.gap = config_choice(c, "eval.gap");
   e->report.tolerances = e->tolerances;
   e->report.tolerance_count = tolerances;
+  e->report.gradient_tolerance = config_real(c, "eval.gradient_tolerance");
   interrupt_catch();
   status = compete(e, &diag);
   if (status)

@@ -54,6 +54,7 @@ static l2o_train_settings settings_of(const config *c) {
   s.horizon = config_integer(c, "train.horizon");
   s.unroll = config_integer(c, "train.unroll");
   s.loss = (l2o_loss)config_choice(c, "train.loss");
+  s.regularisation = config_real(c, "train.regularisation");
   s.reduction = (l2o_reduction)config_choice(c, "train.reduction");
   s.stop_gradient = (l2o_stop_gradient)config_choice(c, "train.stop_gradient");
   s.optimizer = (l2o_optimizer)config_choice(c, "train.optimizer.name");

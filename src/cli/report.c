@@ -162,6 +162,26 @@ static double iterations_to(const report *r, const engine_runs *runs, double tol
   return statistics_quantile(values, runs->count, 0.5);
 }
 
+/* Iterations and seconds until the norm of the gradient was at most the tolerance. */
+static void count_to_gradient(report_solver *s, const report *r, const engine_runs *runs, double *values) {
+  const size_t last = runs->length - 1, count = runs->count;
+  s->iterations_median = s->iterations_max = s->seconds_median = nan("");
+  if (!(r->gradient_tolerance > 0))
+    return;
+  for (int field = 0; field < 2; field++) {
+    for (size_t i = 0; i < count; i++) {
+      const l2o_record *end = record_at(runs, i, last);
+      const bool there = !runs->failed[i] && end->gradient_norm <= r->gradient_tolerance;
+      values[i] = !there ? HUGE_VAL : field == 0 ? (double)end->iteration : end->seconds;
+      s->missed += field == 0 && !there;
+    }
+    statistics_sort(values, count);
+    *(field == 0 ? &s->iterations_median : &s->seconds_median) = statistics_quantile(values, count, 0.5);
+    if (field == 0)
+      s->iterations_max = values[count - 1];
+  }
+}
+
 static char *copy(const char *text) {
   char *out = text ? malloc(strlen(text) + 1) : NULL;
   return out ? strcpy(out, text) : NULL;
@@ -215,6 +235,7 @@ static void summarise(report_solver *s, const report *r, const engine_runs *runs
   }
   statistics_sort(values, count);
   s->grad_norm_median = has_gradient ? statistics_quantile(values, count, 0.5) : nan("");
+  count_to_gradient(s, r, runs, values);
   for (size_t t = 0; t < r->tolerance_count; t++)
     s->iterations_to[t] = r->minima ? iterations_to(r, runs, r->tolerances[t], values) : HUGE_VAL;
 }
@@ -266,6 +287,8 @@ void report_free(report *r) {
 }
 
 static bool better(const report *r, const report_solver *a, const report_solver *b) {
+  if (r->gradient_tolerance > 0 && a->iterations_median != b->iterations_median)
+    return a->iterations_median < b->iterations_median;
   const double x = r->minima ? a->gap_median : a->objective_mean, y = r->minima ? b->gap_median : b->objective_mean;
   return x < y || (isnan(y) && !isnan(x));
 }
@@ -341,6 +364,21 @@ static void format_count(char *out, size_t size, double mean) {
   snprintf(out, size, "%.*f", mean == floor(mean) ? 0 : 1, mean);
 }
 
+/* "27.5/32": median and largest; "27.5/- (2 missed)" where two instances did not get there, "-" where none did. */
+static void format_to_gradient(char *out, size_t size, const report_solver *s, size_t instances) {
+  char median[40] = "-", most[40] = "-";
+  if (isfinite(s->iterations_median))
+    snprintf(median, sizeof median, "%g", s->iterations_median);
+  if (isfinite(s->iterations_max))
+    snprintf(most, sizeof most, "%g", s->iterations_max);
+  if (s->missed == 0)
+    snprintf(out, size, "%s/%s", median, most);
+  else if (s->missed == instances)
+    snprintf(out, size, "-");
+  else
+    snprintf(out, size, "%s/%s (%zu missed)", median, most, s->missed);
+}
+
 static void format_stops(char *out, size_t size, const report_solver *s, size_t instances) {
   size_t used = 0;
   out[0] = '\0';
@@ -387,6 +425,13 @@ static void put_padded(FILE *out, const char *text, int width, bool left, bool l
 
 static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t *tolerances) {
   column *label = add_column(g, r, true, "solver");
+  if (r->gradient_tolerance > 0) {
+    char title[CELL] = "to |g| ";
+    format_tolerance(r->gradient_tolerance, title + 7, sizeof title - 7);
+    column *to = add_column(g, r, false, title);
+    for (size_t i = 0; to && i < r->count; i++)
+      format_to_gradient(to->cells[i], CELL, &r->solvers[i], r->instances);
+  }
   column *objective = add_column(g, r, true, "mean objective");
   column *gap = r->minima ? add_column(g, r, false, "median gap") : NULL;
   *first_tolerance = g->count;
@@ -442,6 +487,8 @@ void report_table(const report *r, FILE *out) {
   else
     fprintf(out, "the minimum is unknown, hence no gap; ");
   fprintf(out, "[95 %% bootstrap interval]\n");
+  if (r->gradient_tolerance > 0)
+    fprintf(out, "to |g| T: median/most iterations of a run, which ends where |grad f| is at most T\n");
   if (r->note)
     fprintf(out, "%s\n", r->note);
   fputc('\n', out);
@@ -514,6 +561,12 @@ static void add_solver(cJSON *list, const report *r, const report_solver *s) {
   add_number(o, "charged_mean", s->charged_mean);
   add_number(o, "seconds_per_iteration", s->seconds_per_iteration);
   add_number(o, "fallbacks", (double)s->fallbacks);
+  if (r->gradient_tolerance > 0) {
+    add_number(o, "iterations_median", s->iterations_median);
+    add_number(o, "iterations_max", s->iterations_max);
+    add_number(o, "seconds_median", s->seconds_median);
+    add_number(o, "missed", (double)s->missed);
+  }
   cJSON *stopped = cJSON_AddObjectToObject(o, "stopped");
   for (int i = 0; i < REPORT_STOPS; i++)
     if (s->stopped[i])
@@ -550,6 +603,8 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
     cJSON_AddStringToObject(root, "gap", report_gap_formula(r));
   else
     cJSON_AddNullToObject(root, "gap");
+  if (r->gradient_tolerance > 0)
+    add_number(root, "gradient_tolerance", r->gradient_tolerance);
   cJSON_AddBoolToObject(root, "interrupted", r->interrupted);
   for (size_t i = 0; i < r->count; i++)
     add_solver(solvers, r, &r->solvers[i]);

@@ -18,6 +18,9 @@ typedef struct report_solver {
   double value_calls_mean, gradient_calls_mean, queries_mean, charged_mean, seconds_per_iteration;
   size_t fallbacks;
   size_t stopped[REPORT_STOPS], failed;
+  /* until the gradient tolerance was reached, infinite on an instance where it was not; `missed` of them */
+  double iterations_median, iterations_max, seconds_median;
+  size_t missed;
   double *iterations_to; /* one a tolerance: the median, infinite where half of the instances or more never get there */
   double *bands;         /* (length, 3) for the figure */
   double *axes;          /* (2, length) medians of the calls charged and of the seconds, for the figure too */
@@ -35,6 +38,7 @@ typedef struct report {
   enum { GAP_RELATIVE, GAP_ABSOLUTE, GAP_INITIAL } gap;
   const double *tolerances;
   size_t tolerance_count;
+  double gradient_tolerance; /* 0: none */
   report_solver *solvers;
   size_t count;
 } report;
@@ -48,7 +52,8 @@ void report_trace_header(FILE *csv);
 /* Adds a solver, and its rows to the CSV unless that is NULL. @return L2O_ERR_NOMEM. */
 l2o_status report_add(report *r, const engine_runs *runs, const char *label, const char *rule, const char *model, FILE *csv,
                       enum report_trace trace, l2o_diag *diag);
-/* Best first: by the final median gap, or where there is none by the mean objective. */
+/* Best first: by the median iterations to the gradient tolerance if there is one, then by the final median gap, or where there is
+ * none by the mean objective. */
 void report_sort(report *r);
 void report_table(const report *r, FILE *out);
 l2o_status report_json(const report *r, FILE *out, l2o_diag *diag);

@@ -87,11 +87,15 @@ l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_
   return L2O_OK;
 }
 
-l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver) {
+void l2o_iterate_clear(l2o_iterate *it) {
   it->k = 0;
   it->value_calls = it->gradient_calls = it->uncharged = 0;
   it->has_gradient = it->pending = it->moved = it->has_ahead = false;
   it->pending_seconds = it->claimed_seconds = 0;
+}
+
+l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver) {
+  l2o_iterate_clear(it);
   size_t length = solver->state_len ? solver->state_len(it) : 0;
   memset(it->state, 0, length * sizeof *it->state);
   return solver->init ? solver->init(it) : L2O_OK;

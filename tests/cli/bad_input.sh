@@ -27,6 +27,18 @@ expect 2 'no section model' l2o-train bare.yaml --out new
 expect 2 'Give --out DIR' l2o-train qp.yaml
 expect 2 '--plot needs --out DIR' l2o-eval qp.yaml --plot --solver gd
 
+# Losses and truncation.
+expect 2 'the loss decrease is for rules that multiply a direction of descent by factors; math-l2o-gd does not' \
+  l2o-train qp.yaml --out new --set train.loss=decrease
+expect 2 'regularisation is for rules' l2o-train qp.yaml --out new --set train.regularisation=0.1
+expect 2 'training needs guard=off' l2o-train log.yaml --out new --set train.options=guard=descent
+expect 2 "log-gap needs the minimum of problem 'logistic', which is not known" \
+  l2o-train log.yaml --out new --set train.loss=log-gap --set problem.m=4 --set problem.l2=0
+expect 2 'one of last, mean, weighted, decrease, log-gap, log-gradient' l2o-train log.yaml --out new --set train.loss=gap
+expect 2 'one of features, none, matrix, direction' l2o-train log.yaml --out new --set train.stop_gradient=all
+expect 2 'train.regularisation' l2o-train log.yaml --out new --set train.regularisation=-1
+expect 2 'found 7, expected at most train.horizon, which is 6' l2o-train log.yaml --out new --set train.unroll=7
+
 # Model files.
 expect 2 'none.safetensors' l2o-eval qp.yaml --model none.safetensors
 head -c 100 $model >cut.safetensors

@@ -69,3 +69,8 @@ model: {kind: math-l2o-gd, hidden: 16}
 train: {steps: 20, horizon: 10, checkpoint_every: 7, precision: double, validation: {instances: 3, every: 5}}
 eval: {iterations: 15, seed: 99, instances: 5, solvers: [gd, nesterov, math-l2o-gd]}
 END
+cat >log.yaml <<'END'
+problem: {family: logistic, n: 6, m: 30, instances: 4, seed: 7}
+model: {kind: bfgs-lstm, hidden: 4}
+train: {steps: 16, horizon: 6, unroll: 1, instances: fresh, loss: decrease, checkpoint_every: 5, validation: {instances: 3, every: 8}}
+END

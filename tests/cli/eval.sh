@@ -67,6 +67,27 @@ grep '^gd,0,15,' budget/trace.csv | cut -d, -f4-8 >fifteen
 same five fifteen
 expect 0 '' l2o-eval qp.yaml --time 1000 --solver gd
 
+# Runs that end at a gradient norm: iterations to there, who missed it, best first.
+expect 0 'to |g| T: median/most iterations of a run' l2o-eval qp.yaml --gradient-tolerance 1e-3 --iterations 400 --out norm --solver gd \
+  --solver bfgs --solver nesterov:step=1e-9,label=slow
+[ "$(awk '/^bfgs|^gd|^slow/ { printf "%s ", $1 }' out)" = 'bfgs gd slow ' ] || fail "order by iterations to the gradient norm"
+grep -q '^slow  *-  ' out || fail "a solver that never gets there"
+"$inspect" json solvers.0 <norm/summary.json >bfgs
+grep -q '"iterations_median":[0-9]' bfgs && grep -q '"missed":0' bfgs && grep -q '"stopped":{"gradient":5}' bfgs || fail "iterations to the gradient norm"
+[ "$("$inspect" json solvers.0.iterations_max <norm/summary.json)" = "$("$inspect" json solvers.0.iterations <norm/summary.json)" ] ||
+  fail "iterations_max"
+[ "$("$inspect" json solvers.2.missed <norm/summary.json)" = 5 ] || fail "missed"
+for key in iterations_median iterations_max seconds_median; do
+  [ "$("$inspect" json solvers.2.$key <norm/summary.json)" = null ] || fail "$key of a solver that never gets there"
+done
+[ "$("$inspect" json gradient_tolerance <norm/summary.json)" = 0.001 ] || fail "gradient_tolerance"
+# Some get there and some do not: the largest of those numbers is none.
+most=$("$inspect" json solvers.1.iterations_max <norm/summary.json)
+expect 0 ' missed)' l2o-eval qp.yaml --gradient-tolerance 1e-3 --iterations $((most - 1)) --solver gd
+expect 0 '' l2o-eval qp.yaml --solver gd --json
+! grep -q 'iterations_median\|gradient_tolerance' out || fail "no gradient tolerance, no counts"
+expect 2 'expected a number of at least 0' l2o-eval qp.yaml --gradient-tolerance -1 --solver gd
+
 # Divergence breaks neither table nor files.
 expect 0 'diverged' l2o-eval qp.yaml --out wild --solver gd:step=1e12,label=wild --solver gd --iterations 60 --tolerance 1e-1,1e-3 --plot
 "$inspect" json <wild/summary.json || fail "summary.json of a run that diverged"

@@ -68,6 +68,7 @@ static void values_and_defaults(void **state) {
   assert_string_equal(config_text(c, "train.precision"), "single");
   assert_string_equal(config_text(c, "eval.precision"), "double");
   assert_non_null(config_text(c, "eval.gap"));
+  assert_true(config_real(c, "train.regularisation") == 0);
   assert_null(config_text(c, "output.dir"));
   assert_false(config_flag(c, "output.plot"));
   /* where they are from */
@@ -77,6 +78,40 @@ static void values_and_defaults(void **state) {
   assert_false(config_given(c, "output") || config_given(c, "train.batch") || config_given(c, "train.opt"));
   config_free(c);
   config_free(NULL);
+}
+
+/* The rule is the one that reads the model, and says which arithmetic training takes unless told otherwise. */
+static void what_the_rule_decides(void **state) {
+  (void)state;
+  static const char gd[] = "problem: {family: qp}\nmodel: {kind: math-l2o-gd}\n",
+                    bfgs[] = "problem: {family: qp}\nmodel: {kind: bfgs-lstm}\n";
+  static const struct {
+    const char *text, *set, *solver, *precision;
+  } cases[] = {{gd, NULL, "math-l2o-gd", "single"},
+               {gd, "train.precision=double", "math-l2o-gd", "double"},
+               {bfgs, NULL, "l2o-bfgs", "double"},
+               {bfgs, "train.precision=auto", "l2o-bfgs", "double"},
+               {bfgs, "train.precision=single", "l2o-bfgs", "single"},
+               {bfgs, "train.solver=math-l2o-gd", "math-l2o-gd", "single"},
+               {bfgs, "train.solver=nobody", "nobody", "single"},
+               {"problem: {family: qp}\nmodel: {kind: math-l2o-gd}\ntrain: {solver: l2o-bfgs}\n", NULL, "l2o-bfgs", "double"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    config *c = parse_good(cases[i].text, &cases[i].set, cases[i].set != NULL);
+    assert_string_equal(config_text(c, "train.solver"), cases[i].solver);
+    assert_string_equal(config_text(c, "train.precision"), cases[i].precision);
+    char *text = written(c);
+    config *again = parse_good(text, NULL, 0);
+    assert_string_equal(config_text(again, "train.precision"), cases[i].precision);
+    message difference;
+    assert_true(config_identity_same(again, config_identity(c), &difference));
+    config_free(again);
+    config_free(c);
+    free(text);
+  }
+  config *c = parse_good("problem: {family: qp}\n", NULL, 0);
+  assert_null(config_text(c, "train.solver"));
+  assert_string_equal(config_text(c, "train.precision"), "single");
+  config_free(c);
 }
 
 /* The words of a long choice may be given by their numbers; what is kept and written is the word. */
@@ -495,6 +530,7 @@ static void solver_specs(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values_and_defaults),
+      cmocka_unit_test(what_the_rule_decides),
       cmocka_unit_test(words_have_numbers),
       cmocka_unit_test(sets_in_order),
       cmocka_unit_test(another_family_for_evaluation),

@@ -53,6 +53,26 @@ done
 expect 0 '' l2o-train qp.yaml --out parts --set train.clip_norm=0.1 --resume # nothing left to do
 same whole/model.safetensors parts/model.safetensors
 
+# A rule that scales a direction: a step an update, matrix and memory along the horizon; in the precision that it wants.
+expect 0 'trained 16 of 16 steps' l2o-train log.yaml --out scaled
+grep -q '^  precision: double' scaled/config.yaml || fail "l2o-bfgs was not trained in double precision"
+grep -q '^  solver: ' scaled/config.yaml && fail "the rule does not follow the model"
+"$inspect" tensors scaled/model.safetensors | grep -q F64 || fail "a model trained in double precision is not F64"
+expect 0 '' l2o-train log.yaml --out scaled-single --precision single
+"$inspect" tensors scaled-single/model.safetensors | grep -q F32 || fail "--precision single is not heard"
+for how in 'train.loss=decrease' 'train.loss=log-gap' 'train.loss=log-gradient' 'train.regularisation=0.1' 'train.unroll=4' \
+  'train.stop_gradient=none' 'train.stop_gradient=matrix' 'train.stop_gradient=direction'; do
+  rm -rf whole parts
+  expect 0 '' l2o-train log.yaml --out whole --set $how
+  expect 0 '' l2o-train log.yaml --out parts --set $how --steps 9
+  expect 0 '' l2o-train log.yaml --out parts --set $how --resume --threads 1
+  same whole/model.safetensors parts/model.safetensors
+  same whole/checkpoint.safetensors parts/checkpoint.safetensors
+  same whole/validation.csv parts/validation.csv
+done
+expect 2 'train.loss: was decrease, is mean' l2o-train log.yaml --out scaled --resume --set train.loss=mean
+expect 2 'train.precision: was double, is single' l2o-train log.yaml --out scaled --resume --precision single
+
 # Only from its own checkpoint.
 expect 2 'train.optimizer.lr: was 0.001, is 0.002' l2o-train qp.yaml --out run --resume --set train.optimizer.lr=0.002
 expect 2 'problem.seed: was 7, is 8' l2o-train qp.yaml --out run --resume --set problem.seed=8
