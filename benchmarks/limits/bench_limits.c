@@ -5,6 +5,7 @@
 #include "core/matrix.h"
 #include "measure.h"
 #include "nn/activation.h"
+#include "nn/bfgs_lstm.h"
 #include "nn/coordinate_mlp.h"
 #include "nn/lstm.h"
 #include "nn/output_scale.h"
@@ -538,6 +539,64 @@ static void add_cell(void) {
   forward->remark = both->remark = "flops of the products alone; 5 activations a hidden unit";
 }
 
+/* The network of L2O-BFGS beside the update of BFGS that it accompanies: what either takes in an iteration with n unknowns */
+
+enum { UNKNOWNS = 500 };
+
+typedef struct iteration {
+  const l2o_recurrent *net;
+  l2o_real *u, *y, *state, *scratch; /* of the network */
+  l2o_real *H, *g, *Hg, *s, *w;      /* of the update */
+} iteration;
+
+static void update_once(void *context) {
+  const iteration *w = context;
+  l2o_symv(w->Hg, w->H, w->g, UNKNOWNS);
+  l2o_syr2(w->H, (l2o_real)1e-9, w->s, w->w, UNKNOWNS);
+}
+
+static void network_once(void *context) {
+  const iteration *w = context;
+  l2o_recurrent_forward(w->net, w->y, w->state, NULL, w->scratch, w->u, UNKNOWNS);
+}
+
+static void add_iteration(void) {
+  iteration *w = get(1, sizeof *w);
+  l2o_model *model;
+  must(l2o_model_new(&model, "bfgs-lstm", 1, &diag));
+  w->net = l2o_bfgs_lstm_network(model);
+  const l2o_recurrent_shape *shape = &w->net->shape;
+  const size_t n = UNKNOWNS, I = shape->inputs, H = shape->hidden;
+  w->u = normals(I * n, 70, 1);
+  w->y = reals(n);
+  w->state = reals(l2o_recurrent_state_len(shape, n));
+  w->scratch = reals(l2o_recurrent_scratch_len(shape, n));
+  w->H = reals(n * n);
+  for (size_t i = 0; i < n; i++)
+    w->H[i * n + i] = 1;
+  w->g = normals(n, 71, 1), w->s = normals(n, 72, 1), w->w = normals(n, 73, 1);
+  w->Hg = reals(n);
+  double *expected = get(n, sizeof *expected);
+  update_once(w);
+  for (size_t i = 0; i < n; i++)
+    expected[i] = (double)w->g[i]; /* H was I */
+  check("l2o_symv", w->Hg, expected, n);
+  network_once(w);
+  const l2o_model_tensor bias = l2o_model_tensor_at(model, l2o_model_tensor_count(model) - 1);
+  for (size_t i = 0; i < n; i++)
+    expected[i] = (double)l2o_model_parameters(model, NULL)[bias.offset]; /* the head's weights are zero */
+  check("l2o_recurrent_forward", w->y, expected, n);
+  free(expected);
+  line *update = line_add("symv and syr2 of OpenBLAS, n = 500: an update of BFGS", update_once, w, 1);
+  line *step = line_add("l2o_recurrent_forward, 7 inputs, 2 layers of 20, 500 coordinates", network_once, w, 1);
+  update->bytes = (double)(n * n * sizeof(l2o_real)); /* half of H, twice */
+  update->stores = true;
+  update->flops = 6 * (double)(n * n);
+  step->elements = (double)n;
+  step->flops = 2 * (double)(n * (4 * H * (I + H) + 4 * H * (H + H) + H * H + H));
+  step->remark = "flops of the products alone; 5 activations a hidden unit";
+}
+
 /* Solving */
 
 static void solve_once(void *context) {
@@ -718,6 +777,7 @@ int main(int argc, char **argv) {
   add_network(1024);
   add_network(5120);
   add_cell();
+  add_iteration();
   double *weights[2];
   size_t count;
   l2o_model *model = new_model(1024, "auto", weights, &count);

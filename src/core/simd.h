@@ -13,6 +13,7 @@
 #include <l2o/base.h>
 #include <math.h>
 #include <sleef.h>
+#include <string.h>
 
 /* a table, one operation a line: */
 /* clang-format off */
@@ -48,6 +49,8 @@ SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm512_fnmadd_pd(a, b, c); } /* c - 
 SIMD(vd) vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }              /* b where one is not a number, also below */
 SIMD(vd) vd_max(vd a, vd b) { return _mm512_max_pd(a, b); }
 SIMD(vd) vd_abs(vd a) { return _mm512_abs_pd(a); }
+/* of the bits of a the lowest 11 as exponent, 8 of a vf: 2^(k - bias) where they hold k, 0 and infinity at the ends */
+SIMD(vd) vd_power(vd a) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)); }
 SIMD(double) vd_sum(vd a) { return _mm512_reduce_add_pd(a); }
 SIMD(void) vd_sum4(double *p, const vd *a) { /* p[0..3] = the sums of a[0..3] */
   const __m512d b = _mm512_add_pd(_mm512_unpacklo_pd(a[0], a[1]), _mm512_unpackhi_pd(a[0], a[1]));
@@ -58,10 +61,19 @@ SIMD(void) vd_sum4(double *p, const vd *a) { /* p[0..3] = the sums of a[0..3] */
 }
 SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 SIMD(vd_mask) vd_le(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+SIMD(vd_mask) vd_eq(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm512_mask_blend_pd(m, no, yes); }
 SIMD(bool) vd_any(vd_mask m) { return m != 0; }
 SIMD(uint64_t) vd_bits(vd_mask m) { return m; } /* bit i: lane i */
 SIMD(vd) vd_quotient(vd a, vd b) { return _mm512_mul_pd(a, _mm512_rcp14_pd(b)); } /* a / b to 2^-13 of it, or better */
+/* a / b within 1 unit in the last place, for b from 2^-100 to 2^100, without the divider, which may be busy */
+SIMD(vd) vd_div_beside(vd a, vd b) {
+  vd r = _mm512_rcp14_pd(b);
+  r = vd_fma(r, vd_fnma(b, r, vd_set(1)), r);
+  r = vd_fma(r, vd_fnma(b, r, vd_set(1)), r);
+  const vd q = vd_mul(a, r);
+  return vd_fma(vd_fnma(b, q, a), r, q);
+}
 SIMD(vd) vd_gather(const double *table, vi index) { return _mm512_i32gather_pd(index, table, 8); }
 SIMD(vi) vd_to_int(vd a) { return _mm512_cvttpd_epi32(a); } /* towards zero */
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm256_i32gather_epi32(table, index, 4); }
@@ -90,6 +102,8 @@ SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 SIMD(vf) vf_abs(vf a) { return _mm512_abs_ps(a); }
+SIMD(vf) vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+SIMD(vf) vf_power(vf a) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23)); }
 SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
   const __m512 c = _mm512_add_ps(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
@@ -98,7 +112,14 @@ SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m256 g = _mm256_add_ps(_mm512_castps512_ps256(f), _mm512_extractf32x8_ps(f, 1));
   _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(g), _mm256_extractf128_ps(g, 1)));
 }
+SIMD(vf) vf_div_beside(vf a, vf b) {
+  vf r = _mm512_rcp14_ps(b);
+  r = vf_fma(r, vf_fnma(b, r, vf_set(1)), r);
+  const vf q = vf_mul(a, r);
+  return vf_fma(vf_fnma(b, q, a), r, q);
+}
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+SIMD(vf_mask) vf_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 
 /* VD reals as doubles, and doubles rounded to reals */
@@ -106,6 +127,35 @@ SIMD(vd) vd_from_floats(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps
 SIMD(vd) vd_from_floats_part(const float *p, size_t count) { return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(vd_first(count), p)); }
 SIMD(void) vd_to_floats(float *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { _mm256_mask_storeu_ps(p, vd_first(count), _mm512_cvtpd_ps(a)); }
+
+/* a[i] lane j <-> a[j] lane i, as many vectors as lanes */
+SIMD(void) simd_quarters(__m512d *a, size_t by) { /* the same of the quarters of a[0], a[by], a[2 by], a[3 by] */
+  const __m512d b = _mm512_shuffle_f64x2(a[0], a[by], 0x44), c = _mm512_shuffle_f64x2(a[0], a[by], 0xee);
+  const __m512d d = _mm512_shuffle_f64x2(a[2 * by], a[3 * by], 0x44), e = _mm512_shuffle_f64x2(a[2 * by], a[3 * by], 0xee);
+  a[0] = _mm512_shuffle_f64x2(b, d, 0x88), a[by] = _mm512_shuffle_f64x2(b, d, 0xdd);
+  a[2 * by] = _mm512_shuffle_f64x2(c, e, 0x88), a[3 * by] = _mm512_shuffle_f64x2(c, e, 0xdd);
+}
+SIMD(void) vd_transpose(vd *a) {
+  for (int i = 0; i < 8; i += 2) {
+    const vd low = _mm512_unpacklo_pd(a[i], a[i + 1]);
+    a[i + 1] = _mm512_unpackhi_pd(a[i], a[i + 1]), a[i] = low;
+  }
+  simd_quarters(a, 2), simd_quarters(a + 1, 2);
+}
+SIMD(void) vf_transpose(vf *a) {
+  __m512d q[16];
+  for (int i = 0; i < 16; i += 4) {
+    const __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(a[i], a[i + 1])), c = _mm512_castps_pd(_mm512_unpackhi_ps(a[i], a[i + 1]));
+    const __m512d d = _mm512_castps_pd(_mm512_unpacklo_ps(a[i + 2], a[i + 3])),
+                  e = _mm512_castps_pd(_mm512_unpackhi_ps(a[i + 2], a[i + 3]));
+    q[i] = _mm512_unpacklo_pd(b, d), q[i + 1] = _mm512_unpackhi_pd(b, d);
+    q[i + 2] = _mm512_unpacklo_pd(c, e), q[i + 3] = _mm512_unpackhi_pd(c, e);
+  }
+  for (int k = 0; k < 4; k++)
+    simd_quarters(q + k, 4);
+  for (int i = 0; i < 16; i++)
+    a[i] = _mm512_castpd_ps(q[i]);
+}
 
 SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd8_u10avx512f(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf16_u10avx512f(a); }
@@ -150,6 +200,7 @@ SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm256_fnmadd_pd(a, b, c); }
 SIMD(vd) vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
 SIMD(vd) vd_max(vd a, vd b) { return _mm256_max_pd(a, b); }
 SIMD(vd) vd_abs(vd a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+SIMD(vd) vd_power(vd a) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52)); }
 SIMD(double) vd_sum(vd a) {
   const __m128d b = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
   return _mm_cvtsd_f64(_mm_add_sd(b, _mm_unpackhi_pd(b, b)));
@@ -161,10 +212,12 @@ SIMD(void) vd_sum4(double *p, const vd *a) {
 }
 SIMD(vd_mask) vd_lt(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
 SIMD(vd_mask) vd_le(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+SIMD(vd_mask) vd_eq(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_EQ_OQ); }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return _mm256_blendv_pd(no, yes, m); }
 SIMD(bool) vd_any(vd_mask m) { return _mm256_movemask_pd(m) != 0; }
 SIMD(uint64_t) vd_bits(vd_mask m) { return (uint64_t)_mm256_movemask_pd(m); }
 SIMD(vd) vd_quotient(vd a, vd b) { return _mm256_div_pd(a, b); }
+SIMD(vd) vd_div_beside(vd a, vd b) { return _mm256_div_pd(a, b); }
 SIMD(vd) vd_gather(const double *table, vi index) { return _mm256_i32gather_pd(table, index, 8); }
 SIMD(vi) vd_to_int(vd a) { return _mm256_cvttpd_epi32(a); }
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return _mm_i32gather_epi32(table, index, 4); }
@@ -197,6 +250,8 @@ SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 SIMD(vf) vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+SIMD(vf) vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+SIMD(vf) vf_power(vf a) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23)); }
 SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m256 b = _mm256_add_ps(_mm256_unpacklo_ps(a[0], a[1]), _mm256_unpackhi_ps(a[0], a[1]));
   const __m256 c = _mm256_add_ps(_mm256_unpacklo_ps(a[2], a[3]), _mm256_unpackhi_ps(a[2], a[3]));
@@ -204,13 +259,36 @@ SIMD(void) vf_sum4(float *p, const vf *a) {
   const __m256 f = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(d, e)), _mm256_castpd_ps(_mm256_unpackhi_pd(d, e)));
   _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(f), _mm256_extractf128_ps(f, 1)));
 }
+SIMD(vf) vf_div_beside(vf a, vf b) { return _mm256_div_ps(a, b); }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+SIMD(vf_mask) vf_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
 
 SIMD(vd) vd_from_floats(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 SIMD(vd) vd_from_floats_part(const float *p, size_t count) { return _mm256_cvtps_pd(_mm_maskload_ps(p, vi_first(count))); }
 SIMD(void) vd_to_floats(float *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { _mm_maskstore_ps(p, vi_first(count), _mm256_cvtpd_ps(a)); }
+
+SIMD(void) vd_transpose(vd *a) {
+  const vd b = _mm256_unpacklo_pd(a[0], a[1]), c = _mm256_unpackhi_pd(a[0], a[1]);
+  const vd d = _mm256_unpacklo_pd(a[2], a[3]), e = _mm256_unpackhi_pd(a[2], a[3]);
+  a[0] = _mm256_permute2f128_pd(b, d, 0x20), a[1] = _mm256_permute2f128_pd(c, e, 0x20);
+  a[2] = _mm256_permute2f128_pd(b, d, 0x31), a[3] = _mm256_permute2f128_pd(c, e, 0x31);
+}
+SIMD(void) vf_transpose(vf *a) {
+  __m256d q[8];
+  for (int i = 0; i < 8; i += 4) {
+    const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(a[i], a[i + 1])), c = _mm256_castps_pd(_mm256_unpackhi_ps(a[i], a[i + 1]));
+    const __m256d d = _mm256_castps_pd(_mm256_unpacklo_ps(a[i + 2], a[i + 3])),
+                  e = _mm256_castps_pd(_mm256_unpackhi_ps(a[i + 2], a[i + 3]));
+    q[i] = _mm256_unpacklo_pd(b, d), q[i + 1] = _mm256_unpackhi_pd(b, d);
+    q[i + 2] = _mm256_unpacklo_pd(c, e), q[i + 3] = _mm256_unpackhi_pd(c, e);
+  }
+  for (int k = 0; k < 4; k++) {
+    a[k] = _mm256_castpd_ps(_mm256_permute2f128_pd(q[k], q[k + 4], 0x20));
+    a[k + 4] = _mm256_castpd_ps(_mm256_permute2f128_pd(q[k], q[k + 4], 0x31));
+  }
+}
 
 SIMD(vd) vd_exp(vd a) { return Sleef_finz_expd4_u10avx2(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_finz_expf8_u10avx2(a); }
@@ -248,14 +326,17 @@ SIMD(vd) vd_fnma(vd a, vd b, vd c) { return c - a * b; }
 SIMD(vd) vd_min(vd a, vd b) { return a < b ? a : b; }
 SIMD(vd) vd_max(vd a, vd b) { return a > b ? a : b; }
 SIMD(vd) vd_abs(vd a) { return fabs(a); }
+SIMD(vd) vd_power(vd a) { uint64_t b; memcpy(&b, &a, sizeof b); b <<= 52; memcpy(&a, &b, sizeof a); return a; }
 SIMD(double) vd_sum(vd a) { return a; }
 SIMD(void) vd_sum4(double *p, const vd *a) { for (int i = 0; i < 4; i++) p[i] = a[i]; }
 SIMD(vd_mask) vd_lt(vd a, vd b) { return a < b; }
 SIMD(vd_mask) vd_le(vd a, vd b) { return a <= b; }
+SIMD(vd_mask) vd_eq(vd a, vd b) { return a == b; }
 SIMD(vd) vd_select(vd_mask m, vd yes, vd no) { return m ? yes : no; }
 SIMD(bool) vd_any(vd_mask m) { return m; }
 SIMD(uint64_t) vd_bits(vd_mask m) { return m; }
 SIMD(vd) vd_quotient(vd a, vd b) { return a / b; }
+SIMD(vd) vd_div_beside(vd a, vd b) { return a / b; }
 SIMD(vd) vd_gather(const double *table, vi index) { return table[index]; }
 SIMD(vi) vd_to_int(vd a) { return (int32_t)a; }
 SIMD(vi) vi_gather(const int32_t *table, vi index) { return table[index]; }
@@ -284,14 +365,21 @@ SIMD(vf) vf_fma(vf a, vf b, vf c) { return a * b + c; }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return c - a * b; }
 SIMD(vf) vf_max(vf a, vf b) { return a > b ? a : b; }
 SIMD(vf) vf_abs(vf a) { return fabsf(a); }
+SIMD(vf) vf_min(vf a, vf b) { return a < b ? a : b; }
+SIMD(vf) vf_power(vf a) { uint32_t b; memcpy(&b, &a, sizeof b); b <<= 23; memcpy(&a, &b, sizeof a); return a; }
 SIMD(void) vf_sum4(float *p, const vf *a) { for (int i = 0; i < 4; i++) p[i] = a[i]; }
+SIMD(vf) vf_div_beside(vf a, vf b) { return a / b; }
 SIMD(vf_mask) vf_lt(vf a, vf b) { return a < b; }
+SIMD(vf_mask) vf_eq(vf a, vf b) { return a == b; }
 SIMD(vf) vf_select(vf_mask m, vf yes, vf no) { return m ? yes : no; }
 
 SIMD(vd) vd_from_floats(const float *p) { return (double)*p; }
 SIMD(vd) vd_from_floats_part(const float *p, size_t count) { (void)count; return (double)*p; }
 SIMD(void) vd_to_floats(float *p, vd a) { *p = (float)a; }
 SIMD(void) vd_to_floats_part(float *p, vd a, size_t count) { (void)count; *p = (float)a; }
+
+SIMD(void) vd_transpose(vd *a) { (void)a; }
+SIMD(void) vf_transpose(vf *a) { (void)a; }
 
 SIMD(vd) vd_exp(vd a) { return Sleef_cinz_expd1_u10purec(a); }
 SIMD(vf) vf_exp(vf a) { return Sleef_cinz_expf1_u10purec(a); }
@@ -354,12 +442,17 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_keep VR_(keep)
 #define vr_mul VR_(mul)
 #define vr_div VR_(div)
+#define vr_div_beside VR_(div_beside)
 #define vr_fma VR_(fma)
 #define vr_fnma VR_(fnma)
+#define vr_min VR_(min)
 #define vr_max VR_(max)
+#define vr_power VR_(power)
 #define vr_abs VR_(abs)
 #define vr_sum4 VR_(sum4)
 #define vr_lt VR_(lt)
+#define vr_eq VR_(eq)
+#define vr_transpose VR_(transpose)
 #define vr_select VR_(select)
 #define vr_exp VR_(exp)
 #define vr_tanh VR_(tanh)
@@ -394,6 +487,44 @@ SIMD(void) vd_to_reals_some(l2o_real *p, vd a, size_t count) {
     vd_to_reals(p, a);
   else
     vd_to_reals_part(p, a, count);
+}
+
+enum { SIMD_ABREAST = 8 }; /* vectors side by side, at most */
+
+/* For `count` vectors side by side, a constant: from a[i] = k ln 2 + r, |r| <= ln(2)/2, power[i] = 2^k and in a's place
+ * q = exp(r) - 1, of which exponentials within 1.5 units in the last place are made inline: exp(a) = 2^k (1 + q),
+ * exp(a) - 1 = 2^k q + (2^k - 1). Where -709.2 <= a <= 709.9, in single precision -88.1 <= a <= 89, at whose ends 2^k is 0 and
+ * infinity. k is found by adding a number so large that the sum's last bit stands for 1; r with ln 2 in two parts, of which k times
+ * the first is exact;  exp(r) - 1 = r + r^2 (1/2 + r P(r))  with the P of least largest error. Chains of operations as long as this
+ * one wait for each other: several abreast fill the gaps. */
+SIMD(void) vr_expm1_reduced(vr *a, vr *power, size_t count) {
+#ifdef L2O_SINGLE
+  static const l2o_real P[] = {0.00139187197f, 0.00835720493f, 0.0416666219f, 0.166666308f, 0.5f};
+  const vr shift = vr_set(0x1.8p23f + 127), ln2 = vr_set(0x1.62e4p-1f), rest = vr_set(0x1.7f7d1cp-20f);
+#else
+  static const l2o_real P[] = {
+      0x1.af236aac51d05p-26, 0x1.2880411bad1aap-22, 0x1.71de17e40edfep-19, 0x1.a019c9a5652d3p-16, 0x1.a01a01a4b322fp-13,
+      0x1.6c16c1738ff55p-10, 0x1.1111111110e6ap-7,  0x1.5555555554cb7p-5,  0x1.5555555555555p-3,  0.5};
+  const vr shift = vr_set(0x1.8p52 + 1023), ln2 = vr_set(0x1.62e42fefa38p-1), rest = vr_set(0x1.ef35793c7673p-45);
+#endif
+  vr p[SIMD_ABREAST];
+  for (size_t i = 0; i < count; i++)
+    p[i] = power[i] = vr_fma(a[i], vr_set((l2o_real)1.4426950408889634), shift);
+  for (size_t i = 0; i < count; i++)
+    p[i] = vr_sub(p[i], shift);
+  for (size_t i = 0; i < count; i++)
+    a[i] = vr_fnma(p[i], ln2, a[i]);
+  for (size_t i = 0; i < count; i++)
+    a[i] = vr_fnma(p[i], rest, a[i]);
+  for (size_t i = 0; i < count; i++)
+    p[i] = vr_set(P[0]);
+  for (size_t j = 1; j < sizeof P / sizeof *P; j++)
+    for (size_t i = 0; i < count; i++)
+      p[i] = vr_fma(p[i], a[i], vr_set(P[j]));
+  for (size_t i = 0; i < count; i++) {
+    a[i] = vr_fma(vr_mul(a[i], a[i]), p[i], a[i]);
+    power[i] = vr_power(power[i]);
+  }
 }
 
 /* exp(-|a|): what the functions below are made of, since it cannot overflow */

@@ -3,7 +3,7 @@
 #include "core/linalg.h"
 #include <string.h>
 
-/* Rows of z = (x; h; 1), the input of the one product that makes the gates of a step. */
+/* Rows of z = (x; h; 1), of which one product makes the gates of a step, and with which one makes the gradient of the weights. */
 static size_t rows_of(size_t inputs, size_t hidden) {
   return inputs + hidden + 1;
 }
@@ -14,14 +14,14 @@ size_t l2o_lstm_packed_len(size_t inputs, size_t hidden) {
 
 void l2o_lstm_pack(l2o_real *packed, const l2o_real *weight_ih, const l2o_real *weight_hh, const l2o_real *bias_ih,
                    const l2o_real *bias_hh, size_t inputs, size_t hidden) {
-  const size_t gates = 4 * hidden;
-  for (size_t r = 0; r < gates; r++) {
-    for (size_t k = 0; k < inputs; k++)
-      packed[k * gates + r] = weight_ih[r * inputs + k];
-    for (size_t k = 0; k < hidden; k++)
-      packed[(inputs + k) * gates + r] = weight_hh[r * hidden + k];
-    packed[(inputs + hidden) * gates + r] = bias_ih[r] + bias_hh[r];
-  }
+  for (size_t k = 0; k < hidden; k++)
+    for (size_t i = 0; i < rows_of(inputs, hidden); i++)
+      for (size_t q = 0; q < 4; q++) {
+        const size_t r = q * hidden + k;
+        *packed++ = i < inputs            ? weight_ih[r * inputs + i]
+                    : i < inputs + hidden ? weight_hh[r * hidden + i - inputs]
+                                          : bias_ih[r] + bias_hh[r];
+      }
 }
 
 /* The tape: z (I + H + 1, n), then the six blocks of the gates (6H, n). */
@@ -36,8 +36,8 @@ void l2o_lstm_forward(const l2o_lstm *layer, l2o_real *h, l2o_real *c, l2o_real 
   memcpy(z + I * n, h, H * n * sizeof *z);
   for (size_t j = 0; j < n; j++)
     z[(I + H) * n + j] = 1;
-  l2o_gemm(gates, layer->packed, true, z, false, 4 * H, n, K);
-  l2o_lstm_gates(h, c, gates, H * n);
+  memcpy(gates + 4 * H * n, c, H * n * sizeof *c);
+  l2o_lstm_step(h, c, gates, layer->packed, z, I + H, H, n);
 }
 
 /* dL/da (4H, n), then dL/d(Wih, Whh, b) of these coordinates (4H, I + H + 1) */

@@ -31,7 +31,7 @@ typedef struct l2o_lstm {
   const l2o_real *packed;                /* made by l2o_lstm_pack(), anew whenever a parameter has changed */
 } l2o_lstm;
 
-/* packed (I + H + 1, 4H) = (Wih, Whh, bih + bhh)' */
+/* packed (H, I + H + 1, 4): for each hidden unit its four rows of (Wih, Whh, bih + bhh), side by side */
 size_t l2o_lstm_packed_len(size_t inputs, size_t hidden);
 void l2o_lstm_pack(l2o_real *packed, const l2o_real *weight_ih, const l2o_real *weight_hh, const l2o_real *bias_ih,
                    const l2o_real *bias_hh, size_t inputs, size_t hidden);
@@ -51,11 +51,22 @@ void l2o_lstm_backward(const l2o_lstm *layer, double *sum, l2o_real *dx, l2o_rea
 /* The gradient from `sum`: of weight_ih, of weight_hh, and of bias_ih, which is that of bias_hh too. */
 void l2o_lstm_gradient(double *weight_ih, double *weight_hh, double *bias, const double *sum, size_t inputs, size_t hidden);
 
-/* The gates of `count` hidden units, elementwise; `gates` has six blocks of `count`: in: a_i, a_f, a_g, a_o; out: i, f, g, o, c,
- * tanh(c'). s(a) is within 2.5, tanh within 3.5 units in the last place. */
-L2O_KERNEL(void, l2o_lstm_gates, (l2o_real * h, l2o_real *c, l2o_real *gates, size_t count));
-static inline void l2o_lstm_gates(l2o_real *h, l2o_real *c, l2o_real *gates, size_t count) {
-  L2O_DISPATCH(l2o_lstm_gates, (h, c, gates, count));
+/* a = W z + b of n coordinates from `packed` and z = (x; h) (K, n), K = I + H, and the cells. `gates` has six blocks (H, n): in:
+ * the fifth c; out: i, f, g, o, c, tanh(c'). h' and c' are written to h and c. s(a) is within 2.5, tanh within 3.5 units in the
+ * last place; an s that is not normal, below 2^-1022, may be 0. */
+L2O_KERNEL(void, l2o_lstm_step,
+           (l2o_real * h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, size_t K, size_t H, size_t n));
+static inline void l2o_lstm_step(l2o_real *h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, size_t K,
+                                 size_t H, size_t n) {
+  L2O_DISPATCH(l2o_lstm_step, (h, c, gates, packed, z, K, H, n));
+}
+/* y (rows, n) = W z + b, or max(0, W z + b), z (K, n). packed (ceil(rows / 4), K + 1, 4): W and b by four rows side by side, what
+ * is behind the last row finite. */
+L2O_KERNEL(void, l2o_affine,
+           (l2o_real * y, const l2o_real *packed, const l2o_real *z, bool rectify, size_t rows, size_t K, size_t n));
+static inline void l2o_affine(l2o_real *y, const l2o_real *packed, const l2o_real *z, bool rectify, size_t rows, size_t K,
+                              size_t n) {
+  L2O_DISPATCH(l2o_affine, (y, packed, z, rectify, rows, K, n));
 }
 /* da: four blocks, dL/da; dc: in dL/dc' as far as it does not go through h', out dL/dc. */
 L2O_KERNEL(void, l2o_lstm_gates_backward, (l2o_real * da, l2o_real *dc, const l2o_real *dh, const l2o_real *gates, size_t count));

@@ -2,29 +2,162 @@
 #include "nn/lstm.h"
 #include "core/simd.h"
 
-SIMD(void) cells(l2o_real *h, l2o_real *c, l2o_real *gates, size_t count, size_t lanes) {
-  l2o_real *i_at = gates, *f_at = i_at + count, *g_at = f_at + count, *o_at = g_at + count, *c_at = o_at + count;
-  const vr before = vr_load_some(c, lanes);
-  const vr i = vr_sigmoid(vr_load_some(i_at, lanes)), g = vr_tanh_quick(vr_load_some(g_at, lanes)),
-           f = vr_sigmoid(vr_load_some(f_at, lanes));
-  const vr after = vr_fma(f, before, vr_mul(i, g)); /* c' = f c + i g */
-  vr_store_some(i_at, i, lanes);
-  vr_store_some(f_at, f, lanes);
-  vr_store_some(g_at, g, lanes);
-  vr_store_some(c_at, before, lanes);
-  vr_store_some(c, after, lanes);
-  const vr o = vr_sigmoid(vr_load_some(o_at, lanes)), t = vr_tanh_quick(after);
-  vr_store_some(o_at, o, lanes);
-  vr_store_some(c_at + count, t, lanes);
-  vr_store_some(h, vr_mul(o, t), lanes); /* h' = o tanh(c') */
+#ifdef L2O_SINGLE
+#define LEAST (l2o_real) - 88.1
+#define MOST (l2o_real)89
+#define SATURATED 20
+#else
+#define LEAST -709.2
+#define MOST 709.9
+#define SATURATED 40
+#endif
+
+/* tanh(a) = m / (m + 2) from m = exp(2 a) - 1 */
+SIMD(vr) twice(vr a) {
+  return vr_max(vr_set(-SATURATED), vr_min(vr_set(SATURATED), vr_add(a, a)));
+}
+SIMD(vr) tanh_of(vr q, vr power) {
+  const vr m = vr_fma(power, q, vr_sub(power, vr_set(1)));
+  return vr_div_beside(m, vr_add(m, vr_set(2)));
+}
+/* s(a) = 1 / (1 + exp(-a)), 0 and 1 at the ends */
+SIMD(vr) minus(vr a) {
+  return vr_max(vr_set(LEAST), vr_min(vr_set(MOST), vr_sub(vr_zero(), a)));
+}
+SIMD(vr) sigmoid_of(vr q, vr power) {
+  return vr_div(vr_set(1), vr_fma(power, vr_add(vr_set(1), q), vr_set(1)));
 }
 
-void L2O_HERE(l2o_lstm_gates)(l2o_real *h, l2o_real *c, l2o_real *gates, size_t count) {
-  size_t j = 0;
-  for (; j + VR <= count; j += VR)
-    cells(h + j, c + j, gates + j, count, VR);
-  if (j < count)
-    cells(h + j, c + j, gates + j, count, count - j);
+/* Columns are taken ABREAST vectors at a time, `vectors` of them at the end, where the last vector reaches back into the one before
+ * rather than behind the last column: what it makes again is the same, for nothing is read from where something is written. A store
+ * of some lanes only would hold up the loads behind it. Only fewer columns than a vector has lanes are a part of one. */
+typedef struct block {
+  size_t vectors; /* a constant, and so is */
+  bool part;      /* ... this: one vector, of which `lanes` columns are there */
+  size_t last;    /* where the last vector begins */
+  size_t lanes;
+} block;
+
+enum {
+  ABREAST = VD >= 8   ? 4
+            : VD >= 4 ? 2
+                      : 1,
+  TWO = ABREAST < 2 ? 1 : 2,
+  THREE = ABREAST < 3 ? TWO : 3,
+  GATES_ABREAST = VD >= 8 ? 2 : 1
+};
+
+SIMD(size_t) place(block b, size_t v) {
+  return v + 1 < b.vectors ? v * VR : b.last;
+}
+SIMD(vr) load(const l2o_real *p, block b, size_t v) {
+  return b.part ? vr_load_part(p, b.lanes) : vr_load(p + place(b, v));
+}
+SIMD(void) store(l2o_real *p, vr a, block b, size_t v) {
+  if (b.part)
+    vr_store_part(p, a, b.lanes);
+  else
+    vr_store(p + place(b, v), a);
+}
+
+/* Calls work(first column, block) over n columns. */
+#define BY_BLOCKS(work)                                                                                                            \
+  do {                                                                                                                             \
+    size_t j = 0;                                                                                                                  \
+    for (; j + ABREAST * VR <= n; j += ABREAST * VR)                                                                               \
+      work(j, ((block){ABREAST, false, (ABREAST - 1) * VR, VR}));                                                                  \
+    const size_t rest = n - j;                                                                                                     \
+    if (n < VR)                                                                                                                    \
+      work(0, ((block){1, true, 0, n}));                                                                                           \
+    else if (rest > 3 * VR)                                                                                                        \
+      work(j, ((block){ABREAST, false, rest - VR, VR}));                                                                           \
+    else if (rest > 2 * VR)                                                                                                        \
+      work(j, ((block){THREE, false, rest - VR, VR}));                                                                             \
+    else if (rest > VR)                                                                                                            \
+      work(j, ((block){TWO, false, rest - VR, VR}));                                                                               \
+    else if (rest)                                                                                                                 \
+      work(n - VR, ((block){1, false, 0, VR}));                                                                                    \
+  } while (0)
+
+/* The cells of a block from their pre-activations a_i, a_f, a_g, a_o; the six blocks of `gates` lie `count` apart. */
+SIMD(void) cells(l2o_real *h, l2o_real *c, l2o_real *gates, vr a[4][ABREAST], size_t count, block b) {
+  vr out[ABREAST], t[ABREAST], power[4 * GATES_ABREAST];
+  for (size_t first = 0; first < b.vectors; first += GATES_ABREAST) {
+    const size_t some = b.vectors - first < GATES_ABREAST ? b.vectors - first : GATES_ABREAST;
+    vr q[4 * GATES_ABREAST];
+    for (size_t v = 0; v < some; v++)
+      for (size_t gate = 0; gate < 4; gate++)
+        q[4 * v + gate] = gate == 2 ? twice(a[gate][first + v]) : minus(a[gate][first + v]);
+    vr_expm1_reduced(q, power, 4 * some);
+    for (size_t v = 0; v < some; v++) {
+      const vr before = load(gates + 4 * count, b, first + v);
+      const vr i = sigmoid_of(q[4 * v], power[4 * v]), g = tanh_of(q[4 * v + 2], power[4 * v + 2]),
+               f = sigmoid_of(q[4 * v + 1], power[4 * v + 1]);
+      const vr after = vr_fma(f, before, vr_mul(i, g)); /* c' = f c + i g */
+      out[first + v] = sigmoid_of(q[4 * v + 3], power[4 * v + 3]);
+      t[first + v] = twice(after);
+      store(gates, i, b, first + v);
+      store(gates + count, f, b, first + v);
+      store(gates + 2 * count, g, b, first + v);
+      store(gates + 3 * count, out[first + v], b, first + v);
+      store(c, after, b, first + v);
+    }
+  }
+  vr_expm1_reduced(t, power, b.vectors);
+  for (size_t v = 0; v < b.vectors; v++) {
+    const vr tanh_c = tanh_of(t[v], power[v]);
+    store(gates + 5 * count, tanh_c, b, v);
+    store(h, vr_mul(out[v], tanh_c), b, v); /* h' = o tanh(c') */
+  }
+}
+
+/* a[q][v] = w_q'z + b_q, q = 0 .. 3, w (K + 1, 4) with b last, z (K, n) */
+SIMD(void) four_rows(vr a[4][ABREAST], const l2o_real *w, const l2o_real *z, size_t K, size_t n, block b) {
+  for (size_t q = 0; q < 4; q++)
+    for (size_t v = 0; v < b.vectors; v++)
+      a[q][v] = vr_set(w[4 * K + q]);
+  for (size_t k = 0; k < K; k++, w += 4, z += n) {
+    vr column[ABREAST];
+    for (size_t v = 0; v < b.vectors; v++)
+      column[v] = load(z, b, v);
+    for (size_t q = 0; q < 4; q++) {
+      const vr weight = vr_set(w[q]);
+      for (size_t v = 0; v < b.vectors; v++)
+        a[q][v] = vr_fma(weight, column[v], a[q][v]);
+    }
+  }
+}
+
+SIMD(void)
+step(l2o_real *h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, size_t K, size_t H, size_t n, block b) {
+  for (size_t k = 0; k < H; k++, packed += 4 * (K + 1)) {
+    vr a[4][ABREAST];
+    four_rows(a, packed, z, K, n, b);
+    cells(h + k * n, c + k * n, gates + k * n, a, H * n, b);
+  }
+}
+
+void L2O_HERE(l2o_lstm_step)(l2o_real *h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, size_t K,
+                             size_t H, size_t n) {
+#define STEP(j, b) step(h + (j), c + (j), gates + (j), packed, z + (j), K, H, n, b)
+  BY_BLOCKS(STEP);
+#undef STEP
+}
+
+SIMD(void) affine(l2o_real *y, const l2o_real *packed, const l2o_real *z, bool rectify, size_t rows, size_t K, size_t n, block b) {
+  for (size_t r = 0; r < rows; r += 4, packed += 4 * (K + 1)) {
+    vr a[4][ABREAST];
+    four_rows(a, packed, z, K, n, b);
+    for (size_t q = 0; q < 4 && r + q < rows; q++)
+      for (size_t v = 0; v < b.vectors; v++)
+        store(y + (r + q) * n, rectify ? vr_max(vr_zero(), a[q][v]) : a[q][v], b, v);
+  }
+}
+
+void L2O_HERE(l2o_affine)(l2o_real *y, const l2o_real *packed, const l2o_real *z, bool rectify, size_t rows, size_t K, size_t n) {
+#define AFFINE(j, b) affine(y + (j), packed, z + (j), rectify, rows, K, n, b)
+  BY_BLOCKS(AFFINE);
+#undef AFFINE
 }
 
 SIMD(void) cells_backward(l2o_real *da, l2o_real *dc, const l2o_real *dh, const l2o_real *gates, size_t count, size_t lanes) {

@@ -34,8 +34,8 @@ static const l2o_model_type *find_type(const char *name, l2o_diag *diag) {
   char known[256] = "";
   for (size_t i = 0, at = 0; kinds[i] && at < sizeof known; i++)
     at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", kinds[i]->name);
-  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name, near ? "; did you mean '" : "; known: ",
-           near ? near : known, near ? "'?" : "");
+  l2o_fail(diag, L2O_ERR_ARG, "there is no kind of model '%.60s'%s%s%s", name,
+           near ? "; did you mean '" : "; known: ", near ? near : known, near ? "'?" : "");
   return NULL;
 }
 
@@ -207,8 +207,8 @@ static l2o_status refuse_shape(const l2o_model *model, const l2o_model_tensor *w
   char found[96], expected[96];
   format_shape(found, sizeof found, have->shape, have->rank);
   format_shape(expected, sizeof expected, want->shape, want->rank);
-  return l2o_fail(diag, L2O_ERR_SHAPE, "%s: tensor '%s' has shape %s, but %s expects %s", path, want->name, found, model->spec,
-                  expected);
+  return l2o_fail(diag, L2O_ERR_SHAPE, "%s: tensor '%s' has shape %s, expected %s for %s", path, want->name, found, expected,
+                  model->spec);
 }
 
 static l2o_status read_tensor(l2o_model *model, size_t i, const l2o_tensor_file *file, const char *path, l2o_diag *diag) {

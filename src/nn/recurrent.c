@@ -2,6 +2,7 @@
 #include "nn/recurrent.h"
 #include "core/linalg.h"
 #include <l2o/random.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- tensors ---- */
@@ -54,14 +55,27 @@ void l2o_recurrent_initialise(l2o_model *model, size_t first, const l2o_recurren
     memset(l2o_model_values(model, linear + 2 + 2 * o), 0, shape->hidden * sizeof(l2o_real));
 }
 
-/* ---- the network as it is evaluated: every product takes its bias in by a row of ones ---- */
+/* ---- the network as it is evaluated ---- */
+
+static size_t by_four(size_t rows) {
+  return (rows + 3) / 4 * 4;
+}
+
+/* Row r of what l2o_affine() takes. */
+static void pack_row(l2o_real *packed, size_t r, const l2o_real *weight, l2o_real bias, size_t K) {
+  packed += r / 4 * 4 * (K + 1) + r % 4;
+  for (size_t k = 0; k < K; k++)
+    packed[4 * k] = weight[k];
+  packed[4 * K] = bias;
+}
 
 void l2o_recurrent_layout(l2o_recurrent *net, l2o_arena *arena, const l2o_recurrent_shape *shape) {
   const size_t H = shape->hidden;
   net->shape = *shape;
   for (size_t l = 0; l < shape->layers; l++)
     L2O_TAKE(arena, net->packed[l], l2o_lstm_packed_len(inputs_of(shape, l), H));
-  L2O_TAKE(arena, net->linear, (H + 1) * H);
+  L2O_TAKE(arena, net->linear, (H + 1) * by_four(H));
+  L2O_TAKE(arena, net->heads, (H + 1) * by_four(shape->outputs));
 }
 
 void l2o_recurrent_build(l2o_recurrent *net, const l2o_model *model, size_t first) {
@@ -70,20 +84,18 @@ void l2o_recurrent_build(l2o_recurrent *net, const l2o_model *model, size_t firs
     const l2o_real *weight_ih = l2o_model_values(model, first), *weight_hh = l2o_model_values(model, first + 1);
     l2o_lstm_pack(net->packed[l], weight_ih, weight_hh, l2o_model_values(model, first + 2), l2o_model_values(model, first + 3),
                   inputs_of(&net->shape, l), H);
-    net->lstm[l] = (l2o_lstm){.inputs = inputs_of(&net->shape, l),
-                              .hidden = H,
-                              .weight_ih = weight_ih,
-                              .weight_hh = weight_hh,
-                              .packed = net->packed[l]};
+    net->lstm[l] = (l2o_lstm){
+        .inputs = inputs_of(&net->shape, l), .hidden = H, .weight_ih = weight_ih, .weight_hh = weight_hh, .packed = net->packed[l]};
   }
   const l2o_real *weight = l2o_model_values(model, first), *bias = l2o_model_values(model, first + 1);
-  for (size_t r = 0; r < H; r++) {
-    for (size_t k = 0; k < H; k++)
-      net->linear[k * H + r] = weight[r * H + k];
-    net->linear[H * H + r] = bias[r];
-  }
+  for (size_t r = 0; r < H; r++)
+    pack_row(net->linear, r, weight + r * H, bias[r], H);
   net->linear_weight = weight;
   net->head_parameters = l2o_model_values(model, first + 2);
+  for (size_t o = 0; o < net->shape.outputs; o++) {
+    const l2o_real *head = net->head_parameters + o * (H + 1);
+    pack_row(net->heads, o, head, head[H], H);
+  }
 }
 
 /* ---- reals of a coordinate ---- */
@@ -116,7 +128,8 @@ static size_t largest(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-/* Inputs and outputs of a chunk; then forward a tape, backward dz and what a layer's backward pass or a product of weights takes. */
+/* Inputs and outputs of a chunk; then forward a tape, backward dz and what a layer's backward pass or a product of weights takes.
+ */
 size_t l2o_recurrent_scratch_len(const l2o_recurrent_shape *shape, size_t n) {
   const size_t m = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK, H = shape->hidden;
   size_t work = (H + 1) * largest(H, shape->outputs);
@@ -157,12 +170,9 @@ static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_
   l2o_real *h = tape, *z = h + (H + 1) * m;
   memcpy(h, u, H * m * sizeof *h);
   ones(h + H * m, m);
-  l2o_gemm(z, net->linear, true, h, false, H, m, H + 1);
-  for (size_t j = 0; j < H * m; j++)
-    z[j] = z[j] > 0 || z[j] != z[j] ? z[j] : 0; /* not-a-number stays */
+  l2o_affine(z, net->linear, h, true, H, H, m);
   ones(z + H * m, m);
-  for (size_t o = 0; o < O; o++)
-    l2o_gemv_t(y + o * m, z, net->head_parameters + o * (H + 1), H + 1, m);
+  l2o_affine(y, net->heads, z, false, O, H, m);
 }
 
 void l2o_recurrent_forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, l2o_real *scratch,

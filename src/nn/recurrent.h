@@ -33,7 +33,7 @@ typedef struct l2o_recurrent {
   l2o_recurrent_shape shape;
   l2o_lstm lstm[L2O_RECURRENT_LAYERS_MAX];
   l2o_real *packed[L2O_RECURRENT_LAYERS_MAX];
-  l2o_real *linear;                                /* (V, v)', (H + 1, H) */
+  l2o_real *linear, *heads;                        /* (V, v) and the (w_o, b_o), as l2o_affine() takes them */
   const l2o_real *linear_weight, *head_parameters; /* borrowed: V, and (w_o, b_o) one behind another, (O, H + 1) */
 } l2o_recurrent;
 /* Its room in the arena, and (base of the arena given) the pointers into it. */
