@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* BFGS with learned coordinate-wise step sizes (Lin, Song, Xu, arXiv 2412.00059). In step k, with the inverse Hessian H of BFGS
- * made of the steps so far and d = -H g, u_i = the features of coordinate i (seven, below),   o = network(u) (nn/bfgs_lstm.h) q_i =
- * p_high s(o_i), or 1 + o_i between p_low and p_high p~  = 1 + gamma (q - 1),     gamma = 1 for k < K0, K0 / (k + 1) from there on:
- * superlinear convergence is that of BFGS p   = 1 + tau (p~ - 1),      tau = min(1, (1 - sigma) (-g'd) / e) where e = g'((p~ - 1) o
- * d) > 0, else 1 x  <- x + p o d              with g'(p o d) <= sigma g'd < 0: factors that are positive do not make it descend by
- * themselves One gradient an iteration, no line search. Untrained it is BFGS with unit steps. docs/derivations/l2o_bfgs.md derives
- * it all. */
+ * made of the steps so far and d = -H g:
+ *
+ *   u_i = the features of coordinate i, below;  o = network(u), nn/bfgs_lstm.h
+ *
+ *   q_i = p_high s(o_i), or 1 + o_i between p_low and p_high
+ *
+ *   p~ = 1 + gamma (q - 1),  gamma = 1 for k < K0, K0 / (k + 1) from there on, so that convergence stays superlinear
+ *
+ *   p = 1 + tau (p~ - 1),  tau = min(1, (1 - sigma) (-g'd) / e) where e = g'((p~ - 1) o d) > 0, else 1
+ *
+ *   x <- x + p o d,  where g'(p o d) <= sigma g'd < 0: positive factors alone do not make it descend
+ *
+ * One gradient an iteration, no line search. Untrained it is BFGS with unit steps. docs/derivations/l2o_bfgs.md derives it all. */
 #include "bfgs_update.h"
 #include "core/linalg.h"
 #include "core/real.h"
@@ -201,10 +208,15 @@ static void squash(l2o_real *q, l2o_real *slope, const l2o_iterate *it) {
   const size_t n = it->n;
   const l2o_real low = (l2o_real)model_option(it, L2O_BFGS_LSTM_P_LOW), high = (l2o_real)model_option(it, L2O_BFGS_LSTM_P_HIGH);
   const bool clipped = model_option(it, L2O_BFGS_LSTM_OUTPUT) == L2O_BFGS_LSTM_CLIP;
-  if (!clipped)
+  /* s of the initial bias is 1 / p_high but for rounding: divided by it, q is 1 there exactly */
+  const l2o_real initial = (l2o_real)-log(model_option(it, L2O_BFGS_LSTM_P_HIGH) - 1);
+  l2o_real unit = 1;
+  if (!clipped) {
     l2o_sigmoid(q, q, n);
+    l2o_sigmoid(&unit, &initial, 1);
+  }
   for (size_t i = 0; i < n; i++) {
-    const l2o_real s = q[i], value = clipped ? 1 + s : high * s;
+    const l2o_real s = q[i], value = clipped ? 1 + s : s / unit;
     const bool inside = value > low && value < high;
     if (slope)
       slope[i] = !clipped ? value * (1 - s) : inside ? 1 : 0;

@@ -21,7 +21,7 @@ typedef enum l2o_bfgs_lstm_option {
   L2O_BFGS_LSTM_STEPS,     /* coordinate, or scalar: q is the mean over the coordinates */
   L2O_BFGS_LSTM_GATE,      /* p = 1 + gamma_k (q - 1), gamma_k = 1 for k < K0 and K0 / (k + 1) from there on; 0: always 1; 30 */
   L2O_BFGS_LSTM_SAFEGUARD, /* sigma: g'(p o d) <= sigma g'd is kept; 0: off; 0.1 */
-  L2O_BFGS_LSTM_H0,        /* scaled|identity|lipschitz: l2o_bfgs_start of solvers/bfgs_update.h */
+  L2O_BFGS_LSTM_H0,        /* scaled|identity|lipschitz|hessian: l2o_bfgs_start of solvers/bfgs_update.h */
   L2O_BFGS_LSTM_RESCALE,   /* off|on: enlarge an inverse Hessian that is too small before an update */
   L2O_BFGS_LSTM_INPUTS,    /* linear: the seven features; linear+log: and the logarithms of the first four */
   L2O_BFGS_LSTM_OPTIONS

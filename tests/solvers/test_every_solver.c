@@ -1605,7 +1605,7 @@ static void an_untrained_rule_is_its_classical_rule(void **state) {
     const char *kind, *model, *classical;
   } made[] = {{"math-l2o-gd", "expansion=100,scale=sigmoid2", NULL},
               {"math-l2o-nesterov", "expansion=100,scale=sigmoid2", NULL},
-              {"bfgs-lstm", "hidden=6,p_high=2", "line_search=unit,rescale=off"}};
+              {"bfgs-lstm", "hidden=6,p_high=7.3", "line_search=unit,rescale=off"}};
   size_t learned = 0;
   for (const l2o_solver *const *rule = l2o_solver_list(); *rule; rule++) {
     if (!((*rule)->needs & L2O_NEEDS_MODEL))
