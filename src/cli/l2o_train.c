@@ -79,14 +79,51 @@ static l2o_train_settings settings_of(const config *c) {
   return s;
 }
 
+/* A file's own specification rules, but it may not contradict what the config says in so many words. */
+static l2o_status check_init(const training *t, const char *init, const char *wanted, l2o_diag *diag) {
+  const char *have = t->engine->model_spec(t->model);
+  const size_t kind = strcspn(have, ":");
+  if (strncmp(have, wanted, kind) != 0 || (wanted[kind] && wanted[kind] != ':')) {
+    snprintf(diag->text, sizeof diag->text, "%s holds a model of kind %.*s, the config says %.*s", init, (int)kind, have,
+             (int)strcspn(wanted, ":"), wanted);
+    return L2O_ERR_ARG;
+  }
+  while (*have && *wanted) { /* "kind:key=value,key=value": the same keys in the same order */
+    have += strcspn(have, ":,"), wanted += strcspn(wanted, ":,");
+    have += *have != 0, wanted += *wanted != 0;
+    const size_t name = strcspn(have, "="), a = strcspn(have, ","), b = strcspn(wanted, ",");
+    char key[100];
+    snprintf(key, sizeof key, "model.%.*s", (int)name, have);
+    if (name < a && (a != b || strncmp(have, wanted, a) != 0) && config_given(t->c, key)) {
+      snprintf(diag->text, sizeof diag->text, "%s: %.*s, but %s holds a model with %.*s", config_where(t->c, key), (int)b, wanted,
+               init, (int)a, have);
+      return L2O_ERR_ARG;
+    }
+  }
+  return L2O_OK;
+}
+
+/* The model that training starts from. */
+static l2o_status begin_model(training *t, l2o_diag *diag) {
+  const struct engine *e = t->engine;
+  const char *init = config_text(t->c, "model.init"), *spec = config_model_spec(t->c);
+  l2o_model *fresh = NULL; /* knows the value of every option */
+  l2o_status status = e->model_new(init ? &fresh : &t->model, spec, config_integer(t->c, "model.seed"), diag);
+  if (!status && init)
+    status = e->model_load(&t->model, init, spec, diag);
+  if (!status && init)
+    status = check_init(t, init, e->model_spec(fresh), diag);
+  if (fresh)
+    e->model_free(fresh);
+  return status;
+}
+
 /* Family, model and trainer. */
 static l2o_status build(training *t, l2o_diag *diag) {
   const config *c = t->c;
-  const char *init = config_text(c, "model.init");
   l2o_status status = instances_open(&t->family, t->engine, c, false, diag);
   if (!status)
-    status = init ? t->engine->model_load(&t->model, init, config_model_spec(c), diag)
-                  : t->engine->model_new(&t->model, config_model_spec(c), config_integer(c, "model.seed"), diag);
+    status = begin_model(t, diag);
   status = ranks_agree(status, diag);
   if (!status) {
     const l2o_train_settings settings = settings_of(c);

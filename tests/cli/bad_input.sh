@@ -53,6 +53,18 @@ expect 2 'empty.safetensors' l2o-eval qp.yaml --model empty.safetensors
 expect 2 'qp.yaml' l2o-eval qp.yaml --model qp.yaml
 expect 2 'run' l2o-eval qp.yaml --model run
 
+expect 2 'hidden=12, but run/model.safetensors holds a model with hidden=16' l2o-train qp.yaml --out new --set "model.init=$model" --set model.hidden=12
+cat >steps.yaml <<'EOF'
+problem: {family: logistic, n: 4, m: 20, instances: 2}
+model: {kind: bfgs-lstm, hidden: 6}
+train: {steps: 1, horizon: 4, unroll: 2}
+EOF
+expect 0 '' l2o-train steps.yaml --quiet --out steps
+expect 2 'features=linear+log, but steps/model.safetensors holds a model with features=linear' \
+  l2o-train steps.yaml --out new --set model.init=steps/model.safetensors --set model.features=linear+log
+expect 2 'steps/model.safetensors holds a model of kind bfgs-lstm, the config says math-l2o-gd' \
+  l2o-train qp.yaml --out new --set model.init=steps/model.safetensors
+
 # Instance files.
 header='{"W":{"dtype":"F64","shape":[1,1,2],"data_offsets":[0,16]},"Y":{"dtype":"F64","shape":[1,1],"data_offsets":[16,24]}}'
 tensor_file good.safetensors "$header" "$ONE$ZERO$ONE"
