@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* BFGS whose step length is tuned by its own derivative (hypergradient descent, Baydin et al., ICLR 2018; Almeida et al. 1998),
- * without a line search: x_{k+1} = x_k + alpha_k d_k, and as df(x_{k+1}) / dalpha = g_{k+1}'d_k, scalar    alpha_{k+1}   =
- * clip(alpha_k - beta g_{k+1}'d_k / (|g_{k+1}| |d_k|), 0.01, 2) diagonal  alpha_{k+1,i} = clip(alpha_{k,i} - beta g_{k+1,i} d_{k,i}
- * / sum_j |g_{k+1,j} d_{k,j}|, 0.01, 2), the divisors left out with normalised=false. One gradient an iteration. */
+ * without a line search: x_{k+1} = x_k + alpha_k d_k, and as df(x_{k+1}) / dalpha = g_{k+1}'d_k,
+ *
+ * - scalar: alpha_{k+1} = clip(alpha_k - beta g_{k+1}'d_k / (|g_{k+1}| |d_k|), 0.01, 2)
+ * - diagonal: alpha_{k+1,i} = clip(alpha_{k,i} - beta g_{k+1,i} d_{k,i} / sum_j |g_{k+1,j} d_{k,j}|, 0.01, 2)
+ *
+ * the divisors left out with normalised=false. One gradient an iteration. */
 #include "bfgs_update.h"
 #include "core/linalg.h"
 #include "core/real.h"
