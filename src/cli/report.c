@@ -366,7 +366,7 @@ static void format_count(char *out, size_t size, double mean) {
 
 /* "27.5/32": median and largest; "27.5/- (2 missed)" where two instances did not get there, "-" where none did. */
 static void format_to_gradient(char *out, size_t size, const report_solver *s, size_t instances) {
-  char median[40] = "-", most[40] = "-";
+  char median[24] = "-", most[24] = "-";
   if (isfinite(s->iterations_median))
     snprintf(median, sizeof median, "%g", s->iterations_median);
   if (isfinite(s->iterations_max))
