@@ -13,7 +13,8 @@ typedef struct golden_case {
   golden_kind kind;
   const char *model, *h0;
   const char *rescale;
-  double gradient; /* tolerance of gradients in single precision */
+  double
+      gradient; /* tolerance of gradients in single precision; larger where they pass through y'y and s'y, whose y has few digits */
 } golden_case;
 
 #define NETWORK "bfgs-lstm:hidden=5,layers=2,"
@@ -21,7 +22,7 @@ static const golden_case cases[] = {
     {"identity", LEAST_SQUARES, NETWORK "p_high=4,gate=4,safeguard=0.3,h0=identity", "identity", "off", 1e-4},
     {"scaled", LOGISTIC, NETWORK "output=clip,p_low=0.4,p_high=1.6,gate=0,safeguard=0.6,h0=scaled", "scaled", "off", 1e-4},
     {"lipschitz", LEAST_SQUARES, NETWORK "p_high=4,steps=scalar,gate=0,safeguard=0,h0=lipschitz", "lipschitz", "off", 1e-4},
-    {"rescaled", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity,rescale=on", "identity", "on", 1e-4},
+    {"rescaled", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity,rescale=on", "identity", "on", 1e-3},
     {"skipped", WAVES, NETWORK "p_high=3,gate=0,safeguard=0.5,h0=scaled", "scaled", "off", 1e-3},
 };
 enum { CASES = sizeof cases / sizeof *cases, MOST = 8 }; /* of unknowns and of steps */
