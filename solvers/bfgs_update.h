@@ -17,7 +17,7 @@ typedef enum l2o_bfgs_start { L2O_BFGS_SCALED, L2O_BFGS_IDENTITY, L2O_BFGS_LIPSC
   {                                                                                                                                \
     "h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz|hessian",                                                         \
         "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at "  \
-        "x_0"                                                                                                                      \
+        "x_0, I where none is positive"                                                                                            \
   }
 
 /* What the rules remember. The inverse Hessian is scale H. */

@@ -14,7 +14,9 @@ static const l2o_option options[] = {
     {"gate", L2O_OPTION_INT, 30, 0, 1e9, NULL, "iterations K0 after which factors fade to 1 as K0/(k+1); 0: never"},
     {"safeguard", L2O_OPTION_REAL, 0.1, 0, 0.99, NULL, "share of the slope of the BFGS direction that a step keeps; 0: none"},
     {"h0", L2O_OPTION_CHOICE, 0, 0, 0, "scaled|identity|lipschitz|hessian",
-     "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at x_0"},
+     "first inverse Hessian: I, then s'y / y'y I before the first update; I; I / L of the problem; I / largest eigenvalue at x_0, "
+     "I "
+     "where none is positive"},
     {"rescale", L2O_OPTION_CHOICE, 0, 0, 0, "off|on", "enlarge an inverse Hessian that is too small before an update"},
     {"features", L2O_OPTION_CHOICE, 0, 0, 0, "linear|linear+log",
      "inputs: gradient, direction, last y and s, last factor, progress, angle; and the logarithms of the sizes of the first four"},
