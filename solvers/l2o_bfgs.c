@@ -296,6 +296,7 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   *m.phase = MOVED;
   it->slope = slope;
   it->deviation = deviation / (double)n;
+  it->restraint = tau;
   if (!moved)
     *stop = L2O_STOP_STALLED;
   return L2O_OK;

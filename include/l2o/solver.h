@@ -45,6 +45,7 @@ typedef struct l2o_iterate {
   /* how a learned rule with L2O_FACTORS stepped: x += p o d, d the direction of the classical rule */
   double slope;            /**< out: g'd */
   double deviation;        /**< out: 1/n sum_i (p_i - 1)^2 */
+  double restraint;        /**< out: tau, p = 1 + tau (p~ - 1) where the network wants p~; below 1 where a safeguard acts */
   double deviation_weight; /**< in, for step_vjp(): dL / d deviation */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
   bool pending, moved, subgradient, finite;
