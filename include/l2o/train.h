@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/** With f_0 .. f_U the objectives and g_0 .. g_U the gradients along a segment of U steps. */
+/** With f_0 .. f_U the objectives (F = f + h where composite) and g_0 .. g_U the gradients along a segment of U steps. */
 typedef enum l2o_loss {
   L2O_LOSS_LAST,     /**< f_U */
   L2O_LOSS_MEAN,     /**< (f_1 + ... + f_U) / U */
@@ -40,7 +40,8 @@ typedef enum l2o_loss {
   /** 1/U sum_j ln max(f_j - f*, 1e-10); problems with a known minimum, which is solved for, where it has to be, when an instance is
    *  sampled. Nothing is differentiated where the bound holds, here and below. */
   L2O_LOSS_LOG_GAP,
-  L2O_LOSS_LOG_GRADIENT /**< 1/U sum_j ln max(|g_j|, 1e-14); its derivative is a Hessian-vector product */
+  /** 1/U sum_j ln max(|g_j|, 1e-14) of smooth functions; its derivative is a Hessian-vector product */
+  L2O_LOSS_LOG_GRADIENT
 } l2o_loss;
 typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
 typedef enum l2o_optimizer { L2O_OPTIMIZER_SGD, L2O_OPTIMIZER_ADAM } l2o_optimizer;
@@ -119,7 +120,8 @@ L2O_API l2o_status l2o_trainer_step(l2o_trainer *trainer, l2o_train_record *reco
 /** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update. */
 L2O_API l2o_status l2o_trainer_gradient(l2o_trainer *trainer, double *loss, double *gradient, l2o_diag *diag);
 /** Over the validation instances: with the losses last, mean and weighted the mean objective after the whole horizon; with the
- *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14).
+ *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14), and
+ *  with log-gap of ln max((f_j - f*) / (f_0 - f*), 1e-14).
  *  Infinite where an iterate is not finite. @return L2O_ERR_NOTSUP without any instances. */
 L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective, l2o_diag *diag);
 /** Notes the current weights as the best so far if `objective` is below every earlier one; true if it was. */

@@ -55,6 +55,14 @@ static uint64_t row(const l2o_trainer *t, l2o_purpose purpose, uint64_t i) {
   return purpose == L2O_PURPOSE_VALIDATION ? t->rows + i : i % t->rows;
 }
 
+/* Does the loss make sense for this problem? */
+static l2o_status check_loss(l2o_loss loss, const l2o_problem *p, l2o_diag *diag) {
+  if (loss == L2O_LOSS_LOG_GRADIENT && l2o_problem_is_composite(p))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "the loss log-gradient is for smooth functions; problem '%s' is composite; try log-gap",
+                    l2o_problem_name(p));
+  return L2O_OK;
+}
+
 /* f*, solved for where the family has no formula. */
 static l2o_status find_minimum(double *minimum, const l2o_problem *p, l2o_diag *diag) {
   const l2o_status status = l2o_problem_minimum(p, minimum, NULL);
@@ -83,6 +91,8 @@ static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, d
     l2o_iterate it = {.problem = &problems[i], .model = t->model, .options = t->options, .n = problems[i].n};
     if (!mine && t->solver->check)
       mine = t->solver->check(&it, &inner);
+    if (!mine)
+      mine = check_loss(t->settings.loss, &problems[i], &inner);
     if (!mine)
       mine = l2o_iterate_base_step(&it, t->solver, &inner);
     steps[i] = it.step;
@@ -150,6 +160,14 @@ static const l2o_problem *hungriest(const l2o_trainer *t) {
   return best;
 }
 
+/* Is one of the instances composite? */
+static bool any_composite(const l2o_trainer *t) {
+  bool composite = false;
+  for (size_t i = 0; i < t->held + t->validation_share.count; i++)
+    composite |= l2o_problem_is_composite(&t->problems[i]);
+  return composite;
+}
+
 static size_t widest(const l2o_trainer *t) {
   size_t width = 1;
   for (size_t i = 0; i < t->held + t->validation_share.count; i++)
@@ -161,8 +179,9 @@ static size_t widest(const l2o_trainer *t) {
 static l2o_status new_workers(l2o_trainer *t) {
   const l2o_problem *largest = hungriest(t);
   const size_t width = widest(t), room = l2o_problem_hessian_work_len(largest);
+  const bool composite = any_composite(t);
   l2o_arena arena = {0};
-  if (t->worker_block && width <= t->width && room <= t->room)
+  if (t->worker_block && width <= t->width && room <= t->room && composite <= t->composite)
     return L2O_OK;
   free(t->worker_block);
   t->worker_block = NULL;
@@ -171,6 +190,7 @@ static l2o_status new_workers(l2o_trainer *t) {
       for (size_t j = 0; j < width; j++) {
         l2o_lane *lane = &t->workers[i].lane[j];
         lane->it = (l2o_iterate){.problem = largest, .model = t->model, .options = t->options, .n = t->n, .rng = &lane->rng};
+        lane->it.subgradient = composite && !(t->solver->needs & L2O_TAKES_PROX);
         l2o_lane_layout(lane, t->solver, &t->settings, t->settings.unroll, &arena);
       }
     }
@@ -180,6 +200,7 @@ static l2o_status new_workers(l2o_trainer *t) {
   t->worker_block = arena.base;
   t->width = width;
   t->room = room;
+  t->composite = composite;
   return L2O_OK;
 }
 
@@ -296,7 +317,7 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   if ((size_t)t->threads > held && (size_t)t->threads > validation)
     t->threads = (int)(held > validation ? held : validation);
   t->problems = calloc(held + validation, sizeof *t->problems);
-  t->step_sizes = calloc(2 * held + validation, sizeof *t->step_sizes);
+  t->step_sizes = calloc(2 * (held + validation), sizeof *t->step_sizes);
   t->groups = calloc(held + validation, sizeof *t->groups);
   t->hessians = calloc(held, sizeof *t->hessians);
   if (!t->problems || !t->step_sizes || !t->groups || !t->hessians)
@@ -305,6 +326,7 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   t->validation = t->problems + held;
   t->validation_steps = t->step_sizes + held;
   t->minima = t->validation_steps + validation;
+  t->validation_minima = t->minima + held;
   t->validation_groups = t->groups + held;
   t->n = t->family->n;
   if ((status = begin_round(t, diag)))
@@ -315,8 +337,8 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
       return l2o_fail(diag, L2O_ERR_SHAPE,
                       "training needs instances of one size: instance %zu has %zu unknowns, instance %zu has %zu",
                       t->share.first + i, t->problems[i].n, t->share.first, t->n);
-  status = sample(t, t->validation, t->validation_steps, NULL, L2O_PURPOSE_VALIDATION, s->validation_seed,
-                  t->validation_share.first, validation, diag);
+  status = sample(t, t->validation, t->validation_steps, s->loss == L2O_LOSS_LOG_GAP ? t->validation_minima : NULL,
+                  L2O_PURPOSE_VALIDATION, s->validation_seed, t->validation_share.first, validation, diag);
   if (status)
     return status;
   divide(t, t->validation_groups, t->validation, validation);
@@ -409,6 +431,7 @@ static void place(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, do
   l2o_iterate *it = &lane->it;
   it->problem = problem;
   it->step = step;
+  l2o_iterate_prepare(it, t->solver);
   it->f = (double)NAN;
   lane->status = L2O_OK;
   l2o_rng_seed(&lane->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
@@ -645,6 +668,7 @@ static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
     for (size_t i = 0; i < size; i++) {
       l2o_lane *lane = &w->lane[i];
       lane->it.state = lane->state;
+      lane->minimum = t->validation_minima[b + i];
       place(t, lane, &t->validation[b + i], t->validation_steps[b + i], t->validation_share.first + b + i);
       start(t, lane);
     }

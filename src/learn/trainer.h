@@ -31,7 +31,7 @@ struct l2o_trainer {
   size_t sampled_round; /* the round whose instances are in `problems`; SIZE_MAX: none */
   l2o_problem *problems, *validation;
   double *step_sizes, *validation_steps; /* base step of each instance */
-  double *minima;                        /* f* of each training instance, for the loss log-gap */
+  double *minima, *validation_minima;    /* f* of each instance, for the loss log-gap */
   size_t *groups, *validation_groups;    /* instances that a thread takes together from here on; 0: they are in an earlier group */
   l2o_real **hessians; /* (share) triangles, see core/matrix.h, one for a group; NULL: the problem multiplies itself */
   double *weights, *moment1, *moment2, *gradient, *proposal, *best; /* (parameters) */
@@ -43,7 +43,8 @@ struct l2o_trainer {
   double *sum, *losses; /* (sum_len), and behind it (max(batch, validation) + 1): what is added up over the ranks */
   l2o_status *statuses; /* (max(share, validation share)) */
   l2o_worker *workers;  /* (threads) */
-  size_t width, room;   /* lanes of each worker, and their problems' scratch */
+  size_t width, room;   /* lanes of each worker, their problems' scratch, */
+  bool composite;       /* and whether there is a nonsmooth part */
   void *worker_block;
   char note[200]; /* for logs: l2o_trainer_note() */
 };

@@ -77,27 +77,45 @@ static void look(l2o_lane *lanes, size_t count) {
       lanes[i].status = l2o_iterate_gradient(&lanes[i].it);
 }
 
+/* Adds h to f, the smooth part, where the rule takes the prox itself and so sees that part alone; and a subgradient of h to `slope`
+ * unless that is NULL. */
+static double objective(l2o_lane *lane, l2o_real *slope) {
+  const l2o_iterate *it = &lane->it;
+  double h;
+  if (it->subgradient || !l2o_problem_is_composite(it->problem))
+    return it->f;
+  lane->status = l2o_problem_nonsmooth(it->problem, &h, slope ? lane->hv : NULL, it->x);
+  for (size_t i = 0; slope && !lane->status && i < it->n; i++)
+    slope[i] += lane->hv[i];
+  return it->f + h;
+}
+
+/* From the minimum: the gap where the loss knows it, else the norm of the gradient. */
+static double distance(l2o_lane *lane, l2o_loss loss) {
+  return loss == L2O_LOSS_LOG_GAP ? fmax(objective(lane, NULL) - lane->minimum, 0) : l2o_norm(lane->it.g, lane->it.n);
+}
+
 void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, l2o_loss loss, size_t U) {
-  const bool norms = loss == L2O_LOSS_DECREASE || loss == L2O_LOSS_LOG_GAP || loss == L2O_LOSS_LOG_GRADIENT;
+  const bool every = loss == L2O_LOSS_DECREASE || loss == L2O_LOSS_LOG_GAP || loss == L2O_LOSS_LOG_GRADIENT;
   double start[L2O_TOGETHER];
-  if (norms)
+  if (every)
     look(lanes, count);
   for (size_t i = 0; i < count; i++) {
     lanes[i].loss = 0;
-    start[i] = norms ? l2o_norm(lanes[i].it.g, lanes[i].it.n) : 1;
+    start[i] = every ? distance(&lanes[i], loss) : 1;
   }
   for (size_t j = 1; j <= U; j++) {
     step(lanes, count, solver, j - 1, false);
-    if (norms || j == U)
+    if (every || j == U)
       look(lanes, count);
     for (size_t i = 0; i < count; i++) {
       l2o_lane *lane = &lanes[i];
       if (lane->status)
         continue;
-      if (norms) /* a start without a gradient, 0 / 0, counts as done: fmax() takes the number */
-        lane->loss += log(fmax(l2o_norm(lane->it.g, lane->it.n) / start[i], LEAST_NORM)) / (double)U;
+      if (every) /* a start that is the minimum, 0 / 0, counts as done: fmax() takes the number */
+        lane->loss += log(fmax(distance(lane, loss) / start[i], LEAST_NORM)) / (double)U;
       else if (j == U)
-        lane->loss = lane->it.f;
+        lane->loss = objective(lane, NULL);
     }
   }
 }
@@ -164,18 +182,22 @@ l2o_status l2o_step_back(l2o_lane *lane, const l2o_solver *solver, const l2o_rea
   return lane->status;
 }
 
-/* The j-th term of the loss, from f and g at x_j, into the lane's loss; weights and slopes of its derivative. before: f_{j-1}. */
+/* The j-th term of the loss, from the objective and g at x_j, into the lane's loss; weights and slopes of its derivative.
+ * before: f_{j-1}. */
 static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double before) {
   const l2o_iterate *it = &lane->it;
   const size_t row = loss == L2O_LOSS_LAST ? 0 : j - 1;
   const double share = l2o_loss_weight(loss, j, U);
-  double term = it->f, slope = 1; /* dterm/df, or with log-gradient dterm/d(|g|^2 / 2) */
+  l2o_real *direction = lane->slopes + row * it->n;
+  memcpy(direction, it->g, it->n * sizeof *direction);
+  const double f = objective(lane, direction);
+  double term = f, slope = 1; /* dterm/df, or with log-gradient dterm/d(|g|^2 / 2) */
   if (loss == L2O_LOSS_DECREASE) {
     const double promise = fmax(-it->slope, LEAST_DECREASE);
-    term = (it->f - before) / promise;
+    term = (f - before) / promise;
     slope = 1 / promise;
   } else if (loss == L2O_LOSS_LOG_GAP) {
-    const double gap = it->f - lane->minimum;
+    const double gap = f - lane->minimum;
     term = log(fmax(gap, LEAST_GAP));
     slope = gap > LEAST_GAP ? 1 / gap : 0;
   } else if (loss == L2O_LOSS_LOG_GRADIENT) {
@@ -185,7 +207,6 @@ static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double b
   }
   lane->loss += share * term;
   lane->weights[row] = share * slope;
-  memcpy(lane->slopes + row * it->n, it->g, it->n * sizeof *lane->slopes);
 }
 
 /* d(|g|^2 / 2)/dx = H g in place of g, at x_j. */

@@ -502,12 +502,11 @@ static void bounds_of_losses(void **state) {
   }
 }
 
-/* Losses of any scale are validated by the gradient's norm, along the whole horizon. */
+/* Losses of any scale are validated by the gradient's norm, or by the gap where that is known, along the whole horizon. */
 static void validation_of_scale_free_losses(void **state) {
   (void)state;
   lent l;
   const l2o_family family = lend(&l);
-  double first = 0;
   for (l2o_loss loss = L2O_LOSS_DECREASE; loss <= L2O_LOSS_LOG_GRADIENT; loss++) {
     l2o_train_settings settings = small_settings();
     settings.batch = LOSS_BATCH, settings.horizon = LOSS_HORIZON, settings.unroll = 2, settings.loss = loss;
@@ -521,12 +520,14 @@ static void validation_of_scale_free_losses(void **state) {
     for (size_t b = 0; b < LOSS_BATCH; b++) {
       walk at = {0};
       follow(&at, NULL, &l.given[b], model, LOSS_HORIZON, L2O_STOP_GRADIENT_NONE);
+      double minimum;
+      assert_status(l2o_problem_minimum(&l.given[b], &minimum, NULL), L2O_OK, NULL);
       for (size_t j = 1; j <= LOSS_HORIZON; j++)
-        expected += log(norm_of(at.g[j], LOSS_N) / norm_of(at.g[0], LOSS_N)) / (LOSS_BATCH * LOSS_HORIZON);
+        expected += log(loss == L2O_LOSS_LOG_GAP ? (at.f[j] - minimum) / (at.f[0] - minimum)
+                                                 : norm_of(at.g[j], LOSS_N) / norm_of(at.g[0], LOSS_N)) /
+                    (LOSS_BATCH * LOSS_HORIZON);
     }
     assert_close(objective, expected, BY_PRECISION(1e-12, 1e-5), 0);
-    assert_true(loss == L2O_LOSS_DECREASE || objective == first);
-    first = objective;
     l2o_trainer_free(trainer);
     l2o_model_free(model);
   }
@@ -605,6 +606,84 @@ static void a_gradient_is_evaluated_once(void **state) {
   take_back(&l);
 }
 
+/* Objectives f[steps + 1] along a run. */
+static void objectives(double *f, const l2o_model *model, const l2o_problem *p, size_t steps) {
+  l2o_run *run;
+  l2o_record record;
+  l2o_stop stop;
+  assert_status(l2o_run_new(&run, solver_named(RULE), model, p, NULL, NULL), L2O_OK, NULL);
+  assert_status(l2o_run_start(run, NULL), L2O_OK, NULL);
+  for (size_t j = 0; j <= steps; j++) {
+    if (j > 0)
+      assert_status(l2o_run_step(run, &stop), L2O_OK, NULL);
+    assert_status(l2o_run_record(run, &record), L2O_OK, NULL);
+    f[j] = record.objective;
+  }
+  l2o_run_free(run);
+}
+
+/* Of composite problems all losses are of F = f + h, for a rule, too, that takes subgradients. */
+static void composite_objectives(void **state) {
+  (void)state;
+  enum { U = 4, BATCH = 3 };
+  l2o_family *family = family_of("lasso:n=6,m=9,l1=0.3");
+  static const l2o_loss losses[] = {L2O_LOSS_LAST, L2O_LOSS_MEAN, L2O_LOSS_LOG_GAP};
+  for (size_t c = 0; c < 3; c++) {
+    l2o_train_settings settings = small_settings();
+    settings.batch = BATCH, settings.horizon = U, settings.loss = losses[c], settings.validation_instances = 2, settings.seed = 5;
+    settings.stop_gradient = L2O_STOP_GRADIENT_NONE;
+    l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+    l2o_trainer *trainer;
+    double loss, gradient[LOSS_WEIGHTS], expected = 0, objective, validated = 0;
+    randomise(model, 2, 0.4);
+    assert_status(l2o_trainer_new(&trainer, model, solver_named(RULE), family, &settings, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_gradient(trainer, &loss, gradient, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_validate(trainer, &objective, NULL), L2O_OK, NULL);
+    for (size_t b = 0; b < BATCH + 2; b++) {
+      const bool trains = b < BATCH;
+      l2o_problem p;
+      double f[U + 1], minimum;
+      assert_status(l2o_family_sample(family, &p, trains ? 5 : 0, trains ? L2O_PURPOSE_TRAIN : L2O_PURPOSE_VALIDATION,
+                                      trains ? b : b - BATCH, NULL),
+                    L2O_OK, NULL);
+      assert_status(l2o_problem_minimum(&p, &minimum, NULL), L2O_OK, NULL);
+      objectives(f, model, &p, U);
+      for (size_t j = 1; j <= U; j++) {
+        expected += !trains                         ? 0
+                    : losses[c] == L2O_LOSS_LAST    ? (j == U ? f[U] / BATCH : 0)
+                    : losses[c] == L2O_LOSS_LOG_GAP ? log(f[j] - minimum) / (U * BATCH)
+                                                    : f[j] / (U * BATCH);
+        validated += trains                          ? 0
+                     : losses[c] == L2O_LOSS_LOG_GAP ? log((f[j] - minimum) / (f[0] - minimum)) / (U * 2)
+                                                     : (j == U ? f[U] / 2 : 0);
+      }
+      l2o_problem_free(&p);
+    }
+    assert_close(loss, expected, BY_PRECISION(1e-12, 1e-5), BY_PRECISION(1e-12, 1e-5));
+    assert_close(objective, validated, BY_PRECISION(1e-12, 1e-5), BY_PRECISION(1e-12, 1e-5));
+    double *w = weights_of(model), largest = 0, differences[LOSS_WEIGHTS];
+    for (size_t i = 0; i < LOSS_WEIGHTS - 1 && sizeof(l2o_real) == sizeof(double); i++) {
+      const double at = w[i], h = 1e-5;
+      double up, down, unused[LOSS_WEIGHTS];
+      w[i] = at + h;
+      assert_status(l2o_model_set_parameters(model, w, LOSS_WEIGHTS), L2O_OK, NULL);
+      assert_status(l2o_trainer_gradient(trainer, &up, unused, NULL), L2O_OK, NULL);
+      w[i] = at - h;
+      assert_status(l2o_model_set_parameters(model, w, LOSS_WEIGHTS), L2O_OK, NULL);
+      assert_status(l2o_trainer_gradient(trainer, &down, unused, NULL), L2O_OK, NULL);
+      w[i] = at;
+      differences[i] = (up - down) / (2 * h);
+      largest = fmax(largest, fabs(differences[i]));
+    }
+    for (size_t i = 0; i < LOSS_WEIGHTS - 1 && sizeof(l2o_real) == sizeof(double); i++)
+      assert_close(gradient[i], differences[i], 0, 1e-7 * largest);
+    free(w);
+    l2o_trainer_free(trainer);
+    l2o_model_free(model);
+  }
+  l2o_family_free(family);
+}
+
 static void losses_that_do_not_fit_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -619,6 +698,8 @@ static void losses_that_do_not_fit_are_refused(void **state) {
       {RULE, "qp:n=8,m=5", "regularisation must be a finite number", L2O_ERR_ARG, L2O_LOSS_MEAN, (double)NAN},
       {RULE, "logistic:n=5,m=3,l2=0", "log-gap needs the minimum of problem 'logistic', which is not known; try log-gradient",
        L2O_ERR_NOTSUP, L2O_LOSS_LOG_GAP, 0},
+      {RULE, "lasso:n=8,m=5", "log-gradient is for smooth functions; problem 'lasso' is composite; try log-gap", L2O_ERR_NOTSUP,
+       L2O_LOSS_LOG_GRADIENT, 0},
       {"l2o-bfgs", "rosenbrock", "l2o-bfgs: h0=lipschitz", L2O_ERR_NOTSUP, L2O_LOSS_DECREASE, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -1861,6 +1942,7 @@ int main(void) {
       cmocka_unit_test(validation_of_scale_free_losses),
       cmocka_unit_test(products_with_the_hessian),
       cmocka_unit_test(a_gradient_is_evaluated_once),
+      cmocka_unit_test(composite_objectives),
       cmocka_unit_test(losses_that_do_not_fit_are_refused),
       cmocka_unit_test_setup_teardown(a_resumed_run_equals_an_unbroken_one, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(resuming_with_another_number_of_threads, make_folder, remove_folder),
