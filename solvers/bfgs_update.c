@@ -185,7 +185,7 @@ l2o_bfgs_change l2o_bfgs_update(const l2o_iterate *it, const l2o_bfgs_memory *b,
     absorb(b, n);
   if (b->damp && alpha > 0)
     sy = damp(it, y, d, s, alpha, sy);
-  const double rho = 1 / sy, yHy = l2o_dot(y, d, n), half = (rho * rho * yHy + rho) / 2;
+  const double rho = 1 / sy, yHy = l2o_dot(y, d, n), half = (rho * (rho * yHy) + rho) / 2;
   if (!(sy > 1e-12 * sqrt(ss) * sqrt(yy)) || !isfinite((l2o_real)rho) || !isfinite((l2o_real)half)) {
     for (size_t i = 0; i < n; i++)
       d[i] = -u[i];

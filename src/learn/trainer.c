@@ -138,7 +138,7 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   L2O_TAKE(arena, t->next_state, batch * t->stride);
   L2O_TAKE(arena, t->sums, batch * t->sum_len);
   L2O_TAKE(arena, t->sum, t->sum_len + losses + 1);
-  t->losses = t->sum + t->sum_len;
+  t->losses = t->sum ? t->sum + t->sum_len : NULL; /* none while room is measured */
   L2O_TAKE(arena, t->statuses, batch > validation ? batch : validation);
   L2O_TAKE(arena, t->workers, (size_t)t->threads);
   return self;

@@ -7,7 +7,7 @@ static const l2o_option options[] = {
     {"layers", L2O_OPTION_INT, 2, 1, L2O_RECURRENT_LAYERS_MAX, NULL, "layers of the recurrent network"},
     {"output", L2O_OPTION_CHOICE, L2O_BFGS_LSTM_SIGMOID, 0, 0, "sigmoid|clip",
      "from raw output o to factor q: p_high / (1 + exp(-o)); 1 + o, kept between p_low and p_high"},
-    {"p_low", L2O_OPTION_REAL, 0.01, 0, 1, NULL, "least factor, of output=clip"},
+    {"p_low", L2O_OPTION_REAL, 0.01, 0, 0.999, NULL, "least factor, of output=clip"},
     {"p_high", L2O_OPTION_REAL, 4, 1.001, 1e6, NULL, "largest factor"},
     {"steps", L2O_OPTION_CHOICE, L2O_BFGS_LSTM_COORDINATE, 0, 0, "coordinate|scalar",
      "a factor for each coordinate, or their mean for all"},

@@ -3,6 +3,7 @@
  * and the gradients of three losses in the four stop-gradient modes, whole and truncated. Then what must hold of the rule by
  * itself: BFGS at the initial weights, permutations of the coordinates, multiples of f, central differences. */
 #include "l2o_data_family.h"
+#include "learn/unroll.h"
 #include "nn/bfgs_lstm.h"
 
 /* ---- the files ---- */
@@ -15,16 +16,28 @@ typedef struct golden_case {
   const char *rescale;
   double
       gradient; /* tolerance of gradients in single precision; larger where they pass through y'y and s'y, whose y has few digits */
+  double spread; /* of weights drawn at random; 0: those of the file */
+  double unit;   /* that A and b are multiplied by */
 } golden_case;
 
 #define NETWORK "bfgs-lstm:hidden=5,layers=2,"
 static const golden_case cases[] = {
-    {"identity", LEAST_SQUARES, NETWORK "p_high=4,gate=4,safeguard=0.3,h0=identity", "identity", "off", 1e-4},
-    {"scaled", LOGISTIC, NETWORK "output=clip,p_low=0.4,p_high=1.6,gate=0,safeguard=0.6,h0=scaled", "scaled", "off", 1e-4},
-    {"lipschitz", LEAST_SQUARES, NETWORK "p_high=4,steps=scalar,gate=0,safeguard=0,h0=lipschitz", "lipschitz", "off", 1e-4},
-    {"rescaled", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity,rescale=on", "identity", "on", 1e-3},
-    {"skipped", WAVES, NETWORK "p_high=3,gate=0,safeguard=0.5,h0=scaled", "scaled", "off", 1e-3},
+    {"identity", LEAST_SQUARES, NETWORK "p_high=4,gate=4,safeguard=0.3,h0=identity", "identity", "off", 1e-4, 0, 1},
+    {"scaled", LOGISTIC, NETWORK "output=clip,p_low=0.4,p_high=1.6,gate=0,safeguard=0.6,h0=scaled", "scaled", "off", 1e-4, 0, 1},
+    {"lipschitz", LEAST_SQUARES, NETWORK "p_high=4,steps=scalar,gate=0,safeguard=0,h0=lipschitz", "lipschitz", "off", 1e-4, 0, 1},
+    {"rescaled", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity,rescale=on", "identity", "on", 1e-3, 0, 1},
+    {"skipped", WAVES, NETWORK "p_high=3,gate=0,safeguard=0.5,h0=scaled", "scaled", "off", 1e-3, 0, 1},
 };
+/* With other weights than the files have, of which only the data are taken. */
+static const golden_case drawn[] = {
+    {"identity", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity,features=linear+log", "identity", "off", 0, 0.4,
+     1},
+    {"scaled", LOGISTIC, NETWORK "p_high=3,gate=0,safeguard=0,h0=scaled,features=linear+log", "scaled", "off", 0, 0.4, 1},
+    {"lipschitz", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=lipschitz,rescale=on", "lipschitz", "on", 0, 0.4, 1e-5},
+    {"identity", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0,h0=identity", "identity", "off", 0, 1.5, 1},
+    {"identity", LEAST_SQUARES, NETWORK "p_high=3,gate=0,safeguard=0.2,h0=identity", "identity", "off", 0, 1.5, 1},
+};
+enum { SMOOTH = 3, UNRESTRAINED = 3, RESTRAINED = 4 };   /* the first three have no kink near */
 enum { CASES = sizeof cases / sizeof *cases, MOST = 8 }; /* of unknowns and of steps */
 
 typedef struct golden {
@@ -68,12 +81,20 @@ static golden open_golden(const golden_case *is) {
   g.B = A->shape[0], g.m = A->shape[1], g.n = A->shape[2], g.U = p->shape[0];
   assert_true(g.B == 2 && g.n < MOST && g.U < MOST);
   g.A = golden_reals(&g, "A"), g.b = golden_reals(&g, "b"), g.x0 = golden_reals(&g, "x0");
+  for (size_t i = 0; i < g.B * g.m * g.n; i++)
+    g.A[i] *= (l2o_real)is->unit;
+  for (size_t i = 0; i < g.B * g.m && is->kind != LOGISTIC; i++)
+    g.b[i] *= (l2o_real)is->unit;
   for (size_t i = 0; i < g.B && is->kind == LOGISTIC; i++) {
     double labels[64];
     doubles_of(labels, g.b + i * g.m, g.m);
     assert_status(family_from_arrays(&g.data[i], "logistic:l2=0.01", g.A + i * g.m * g.n, labels, g.m, g.n, &diag), L2O_OK, &diag);
   }
   g.model = model_of(is->model, 1);
+  if (is->spread > 0) {
+    randomise(g.model, 6, is->spread);
+    return g;
+  }
   size_t count;
   l2o_model_parameters(g.model, &count);
   double *flat = malloc(count * sizeof *flat);
@@ -238,9 +259,10 @@ static void enlarge(double *H, const double *s, const double *y, size_t n) {
     H[i] *= factor;
 }
 
-/* The directions d (steps, n) and raw outputs o (steps, n) that belong to a path, by plain loops from the iterates alone. */
-static void replay(double *d, double *o, const l2o_real *path, const golden_case *is, const l2o_model *model, const l2o_problem *p,
-                   size_t steps) {
+/* The directions d (steps, n) and raw outputs o (steps, n) that belong to a path, by plain loops from the iterates alone; records:
+ * NULL, or what says where the rule fell back, and so forgot. */
+static void replay(double *d, double *o, const l2o_real *path, const l2o_record *records, const golden_case *is,
+                   const l2o_model *model, const l2o_problem *p, size_t steps) {
   const size_t n = p->n;
   const l2o_recurrent *net = l2o_bfgs_lstm_network(model);
   double H[MOST * MOST] = {0}, constant = 1, g[MOST], g0 = 0, before[MOST], s[MOST] = {0}, y[MOST] = {0};
@@ -252,7 +274,8 @@ static void replay(double *d, double *o, const l2o_real *path, const golden_case
   for (size_t i = 0; i < n; i++)
     H[i * n + i] = 1 / constant;
   for (size_t k = 0; k < steps; k++, d += n, o += n) {
-    l2o_real u[L2O_BFGS_LSTM_FEATURES * MOST], out[MOST], real[MOST];
+    l2o_real u[L2O_BFGS_LSTM_FEATURES_MAX * MOST], out[MOST], real[MOST];
+    const bool fell = records && k && records[k].fallbacks > records[k - 1].fallbacks;
     gradient_at(p, real, path + k * n);
     doubles_of(g, real, n);
     for (size_t i = 0; i < n && k; i++) {
@@ -270,7 +293,7 @@ static void replay(double *d, double *o, const l2o_real *path, const golden_case
     const double norm = sqrt(dot(g, g, n));
     g0 = k ? g0 : norm;
     for (size_t i = 0; i < n; i++) {
-      u[4 * n + i] = (l2o_real)(k ? s[i] / (d - n)[i] - 1 : 0);
+      u[4 * n + i] = (l2o_real)(k && !fell ? s[i] / (d - n)[i] - 1 : 0);
       d[i] = -dot(H + i * n, g, n);
     }
     normalised(u, g, n);
@@ -281,6 +304,10 @@ static void replay(double *d, double *o, const l2o_real *path, const golden_case
       u[5 * n + i] = (l2o_real)(log10(norm / g0) / 6);
       u[6 * n + i] = (l2o_real)(-dot(g, d, n) / (norm * sqrt(dot(d, d, n))));
     }
+    for (size_t i = 0; i < 4 * n; i++)
+      u[7 * n + i] = (l2o_real)(log10((double)u[i] * (double)u[i] + 1e-12) / 6);
+    if (fell)
+      memset(state, 0, l2o_recurrent_state_len(&net->shape, n) * sizeof *state);
     l2o_recurrent_forward(net, out, state, NULL, scratch, u, n);
     doubles_of(o, out, n);
     memcpy(before, g, sizeof g);
@@ -314,7 +341,7 @@ static void forward(void **state) {
         for (size_t i = 0; i < n; i++)
           assert_close(path[k * n + i], X[(k * g.B + b) * n + i], 0, tolerance * largest);
       }
-      replay(d, o, path, g.is, g.model, &p, U);
+      replay(d, o, path, NULL, g.is, g.model, &p, U);
       for (size_t k = 0; k < U; k++)
         for (size_t i = 0; i < n; i++) {
           const size_t at = (k * g.B + b) * n + i;
@@ -482,9 +509,9 @@ static void central_differences(void **state) {
   skip();
 #endif
   static const double h = 5e-5; /* no kink is nearer */
-  for (size_t c = 0; c < CASES; c++)
+  for (size_t c = 0; c < CASES + SMOOTH; c++)
     for (int log_gradient = 0; log_gradient < 2; log_gradient++) {
-      golden g = open_golden(&cases[c]);
+      golden g = open_golden(c < CASES ? &cases[c] : &drawn[c - CASES]);
       l2o_family family = golden_family(&g);
       const l2o_train_settings s =
           settings_of(&g, log_gradient ? L2O_LOSS_LOG_GRADIENT : L2O_LOSS_MEAN, 0.3, L2O_STOP_GRADIENT_NONE);
@@ -515,6 +542,73 @@ static void central_differences(void **state) {
       free(w);
       free(gradient);
       free(unused);
+      close_golden(&g);
+    }
+}
+
+/* U steps from x; tape: NULL or room for them. */
+static void walk(l2o_lane *lane, const l2o_solver *rule, const l2o_real *x, size_t U, bool record) {
+  l2o_iterate *it = &lane->it;
+  l2o_stop stop;
+  memcpy(it->x, x, it->n * sizeof *x);
+  assert_status(l2o_iterate_init(it, rule), L2O_OK, NULL);
+  for (size_t j = 0; j < U; j++, it->k++) {
+    assert_status(rule->step(it, record ? lane->tape + j * rule->tape_len(it) : NULL, &stop), L2O_OK, NULL);
+    l2o_iterate_moved(it);
+  }
+}
+
+/* d(w'x_U)/dx_0 as well, through the first step, its |g_0| and H_0: the trainer, for which x_0 is a constant, does not ask for it.
+ */
+static void derivative_with_respect_to_the_start(void **state) {
+  (void)state;
+#ifdef L2O_SINGLE
+  skip();
+#endif
+  const l2o_solver *rule = solver_named("l2o-bfgs");
+  const l2o_train_settings settings = l2o_train_settings_default();
+  static const double h = 5e-5;
+  for (size_t c = 0; c < CASES; c++)
+    for (size_t b = 0; b < 2; b++) {
+      golden g = open_golden(&cases[c]);
+      l2o_problem p = instance(&g, b);
+      const size_t n = g.n;
+      double weights[MOST], options[L2O_OPTIONS_MAX] = {0}, *sum = calloc(g.model->type->sum_len(g.model), sizeof *sum);
+      l2o_real x[MOST];
+      l2o_lane lane = {.it = {.problem = &p, .model = g.model, .options = options, .n = n}, .sum = sum};
+      l2o_arena arena = {0};
+      l2o_lane_layout(&lane, rule, &settings, g.U, &arena);
+      assert_true(l2o_arena_new(&arena));
+      l2o_lane_layout(&lane, rule, &settings, g.U, &arena);
+      assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+      normal_doubles(weights, n, 31);
+      walk(&lane, rule, x, g.U, true);
+      memset(lane.dstate, 0, rule->state_len(&lane.it) * sizeof *lane.dstate);
+      for (size_t i = 0; i < n; i++)
+        lane.dx[i] = (l2o_real)weights[i];
+      for (size_t j = g.U; j-- > 0;)
+        assert_status(l2o_step_back(&lane, rule, lane.tape + j * rule->tape_len(&lane.it), L2O_STOP_GRADIENT_NONE), L2O_OK, NULL);
+      l2o_real slope[MOST];
+      double largest = 0;
+      memcpy(slope, lane.dx, n * sizeof *slope);
+      for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs((double)slope[i]));
+      for (size_t i = 0; i < n; i++) {
+        static const double at[] = {h, -h, h / 2, -h / 2};
+        double f[4] = {0};
+        const l2o_real middle = x[i];
+        for (int q = 0; q < 4; q++) {
+          x[i] = middle + (l2o_real)at[q];
+          walk(&lane, rule, x, g.U, false);
+          for (size_t k = 0; k < n; k++)
+            f[q] += weights[k] * (double)lane.it.x[k];
+        }
+        x[i] = middle;
+        assert_close((4 * (f[2] - f[3]) / h - (f[0] - f[1]) / (2 * h)) / 3, slope[i], 0, 1e-6 * largest);
+      }
+      free(arena.base);
+      free(sum);
+      l2o_problem_free(&p);
       close_golden(&g);
     }
 }
@@ -567,8 +661,8 @@ static void permuted_coordinates(void **state) {
       double d[2][MOST * MOST], o[2][MOST * MOST];
       iterates(x, NULL, "l2o-bfgs", NULL, g.model, &plain, U);
       iterates(y, NULL, "l2o-bfgs", NULL, g.model, &permuted, U);
-      replay(d[0], o[0], x, g.is, g.model, &plain, U);
-      replay(d[1], o[1], y, g.is, g.model, &permuted, U);
+      replay(d[0], o[0], x, NULL, g.is, g.model, &plain, U);
+      replay(d[1], o[1], y, NULL, g.is, g.model, &permuted, U);
       for (size_t k = 0; k <= U; k++)
         for (size_t i = 0; i < n; i++) {
           const size_t here = k * n + i, there = k * n + order[i];
@@ -612,6 +706,200 @@ static void multiple_of_the_objective(void **state) {
   close_golden(&q);
 }
 
+/* x+ - x = p o d, with features=linear+log too, and where H becomes so large that it takes in its scale. */
+static void factors_of_other_models(void **state) {
+  (void)state;
+  for (size_t c = 0; c < SMOOTH; c++) {
+    golden g = open_golden(&drawn[c]);
+    assert_int_equal(l2o_bfgs_lstm_network(g.model)->shape.inputs, strstr(g.is->model, "linear+log") ? 11 : 7);
+    for (size_t b = 0; b < g.B; b++) {
+      l2o_problem p = instance(&g, b);
+      l2o_real path[MOST * MOST];
+      double d[MOST * MOST], o[MOST * MOST];
+      iterates(path, NULL, "l2o-bfgs", NULL, g.model, &p, g.U);
+      replay(d, o, path, NULL, g.is, g.model, &p, g.U);
+      const double largest = largest_of(d, g.U * g.n);
+      for (size_t i = 0; i < g.U * g.n; i++)
+        assert_close(path[i + g.n] - path[i], 3 / (1 + exp(-o[i])) * d[i], 0, BY_PRECISION(1e-10, 1e-3) * largest);
+      l2o_problem_free(&p);
+    }
+    close_golden(&g);
+  }
+}
+
+/* Weights that send steps upwards are kept from it: g'(p o d) <= sigma g'd, with equality where factors are held back. */
+static void the_safeguard_keeps_to_descent(void **state) {
+  (void)state;
+#ifdef L2O_SINGLE
+  skip(); /* some of these runs come to rest */
+#endif
+  size_t upwards = 0, held = 0;
+  for (size_t c = UNRESTRAINED; c <= RESTRAINED; c++) {
+    golden g = open_golden(&drawn[c]);
+    for (uint64_t seed = 1; seed <= 100; seed++)
+      for (size_t b = 0; b < g.B; b++) {
+        l2o_problem p = instance(&g, b);
+        l2o_real path[MOST * MOST], at[MOST];
+        double d[MOST * MOST], o[MOST * MOST];
+        randomise(g.model, seed, g.is->spread);
+        iterates(path, NULL, "l2o-bfgs", NULL, g.model, &p, g.U);
+        replay(d, o, path, NULL, g.is, g.model, &p, g.U);
+        for (size_t k = 0; k < g.U; k++) {
+          double slope = 0, along = 0, wanted = 0, size = 0;
+          gradient_at(&p, at, path + k * g.n);
+          for (size_t i = 0; i < g.n; i++) {
+            const double gd = (double)at[i] * d[k * g.n + i], factor = 3 / (1 + exp(-o[k * g.n + i]));
+            slope += gd;
+            along += (double)at[i] * ((double)path[(k + 1) * g.n + i] - (double)path[k * g.n + i]);
+            wanted += factor * gd;
+            size += fabs(gd);
+          }
+          const double noise = BY_PRECISION(1e-9, 1e-2) * size;
+          upwards += c == UNRESTRAINED && wanted > noise;
+          held += c == RESTRAINED && wanted > 0.2 * slope + noise;
+          assert_close(along, c == RESTRAINED ? fmin(wanted, 0.2 * slope) : wanted, 0, noise);
+        }
+        l2o_problem_free(&p);
+      }
+    close_golden(&g);
+  }
+  assert_true(upwards > 5 && held > 50);
+}
+
+/* Factors that no feature changes: head.weight = 0. From x_0, where d = -g, one step tells them; bounds let no gradient through. */
+static void factors_are_bounded(void **state) {
+  (void)state;
+  static const struct {
+    const char *options;
+    double o, p;
+    bool learns;
+  } rows[] = {
+      {"output=clip,p_low=0.25,p_high=2", 0.5, 1.5, true},     {"output=clip,p_low=0.25,p_high=2", 5, 2, false},
+      {"output=clip,p_low=0.25,p_high=2", -5, 0.25, false},    {"p_high=2", 0.5, 2 * 0.62245933120185457, true},
+      {"p_high=1e6", -13, 1e6 * 2.2603242979035746e-06, true},
+  };
+  golden g = open_golden(&cases[0]);
+  l2o_problem p = instance(&g, 0);
+  l2o_real x0[MOST], slope[MOST];
+  assert_status(l2o_problem_start(&p, x0), L2O_OK, NULL);
+  gradient_at(&p, slope, x0);
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    char spec[128];
+    size_t count;
+    snprintf(spec, sizeof spec, "bfgs-lstm:hidden=4,gate=0,safeguard=0,h0=identity,%s", rows[r].options);
+    l2o_model *model = model_of(spec, 1);
+    l2o_model_parameters(model, &count);
+    double *w = weights_of(model), loss, *gradient = malloc(count * sizeof *gradient);
+    const size_t bias = tensor_named(model, "head.bias").offset;
+    w[bias] = rows[r].o;
+    assert_status(l2o_model_set_parameters(model, w, count), L2O_OK, NULL);
+    l2o_real path[2 * MOST];
+    iterates(path, NULL, "l2o-bfgs", NULL, model, &p, 1);
+    for (size_t i = 0; i < g.n; i++)
+      assert_close(path[g.n + i], (double)x0[i] - rows[r].p * (double)slope[i], BY_PRECISION(1e-13, 1e-5),
+                   BY_PRECISION(1e-13, 1e-5));
+    golden other = g;
+    other.model = model;
+    const l2o_train_settings s = settings_of(&other, L2O_LOSS_MEAN, 0, L2O_STOP_GRADIENT_NONE);
+    segment_gradient(&loss, gradient, &other, &s, 0);
+    assert_true((gradient[bias] != 0) == rows[r].learns);
+    free(w);
+    free(gradient);
+    l2o_model_free(model);
+  }
+  l2o_problem_free(&p);
+  close_golden(&g);
+}
+
+/* x+ of each step, as the rule proposes it to its guard. */
+static l2o_real proposals[MOST * MOST];
+static size_t proposed;
+static l2o_status noted_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
+  const l2o_status status = solver_named("l2o-bfgs")->step(it, tape, stop);
+  memcpy(proposals + proposed++ * it->n, it->x, it->n * sizeof *it->x);
+  return status;
+}
+
+/* With guard=descent the rule proposes what it would without it from the points that were taken, and after a fallback what it would
+ * with a network that remembers nothing and factors of 1; the search for the classical point leaves no trace. */
+static void what_is_proposed_under_guard(void **state) {
+  (void)state;
+  size_t fallbacks = 0, taken = 0;
+  l2o_solver noted = *solver_named("l2o-bfgs");
+  noted.step = noted_step;
+  golden g = open_golden(&drawn[UNRESTRAINED]);
+  for (uint64_t seed = 1; seed <= 10; seed++)
+    for (size_t b = 0; b < g.B; b++) {
+      l2o_problem p = instance(&g, b);
+      l2o_trace *trace;
+      l2o_real x[MOST];
+      l2o_settings s = l2o_settings_default();
+      size_t count;
+      double d[MOST * MOST], o[MOST * MOST];
+      randomise(g.model, seed, g.is->spread);
+      assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+      assert_status(l2o_trace_new(&trace, g.U + 1, p.n), L2O_OK, NULL);
+      s.options = "guard=descent", s.iterations = g.U, s.traces = &trace;
+      proposed = 0;
+      assert_status(l2o_minimize(&noted, g.model, &p, x, NULL, &s, NULL), L2O_OK, NULL);
+      const l2o_record *records = l2o_trace_records(trace, &count);
+      const l2o_real *path = l2o_trace_iterates(trace);
+      assert_true(count == g.U + 1 && proposed == g.U);
+      replay(d, o, path, records, g.is, g.model, &p, g.U);
+      for (size_t k = 0; k < g.U; k++) {
+        const double largest = largest_of(d + k * g.n, g.n);
+        for (size_t i = k * g.n; i < (k + 1) * g.n; i++)
+          assert_close(proposals[i] - path[i], 3 / (1 + exp(-o[i])) * d[i], 0, BY_PRECISION(1e-9, 2e-2) * largest);
+        const bool fell = records[k + 1].fallbacks > records[k].fallbacks;
+        fallbacks += fell && k + 1 < g.U;
+        taken += !fell && k + 1 < g.U;
+      }
+      l2o_trace_free(trace);
+      l2o_problem_free(&p);
+    }
+  close_golden(&g);
+  assert_true(fallbacks > 10 && taken > 10);
+}
+
+/* Started where the gradient is 0: the run ends, and training finds nothing to learn but the regularisation's part, and nothing
+ * that is not finite. */
+static void nothing_moves_without_a_gradient(void **state) {
+  (void)state;
+  for (size_t c = 0; c < CASES; c++) {
+    golden g = open_golden(&cases[c]);
+    if (g.is->kind != LEAST_SQUARES) {
+      close_golden(&g);
+      continue;
+    }
+    memset(g.x0, 0, g.B * g.n * sizeof *g.x0);
+    memset(g.b, 0, g.B * g.m * sizeof *g.b);
+    l2o_problem p = instance(&g, 0);
+    l2o_real x[MOST] = {0};
+    l2o_result result;
+    l2o_settings solving = l2o_settings_default();
+    solving.iterations = 5;
+    assert_status(l2o_minimize(solver_named("l2o-bfgs"), g.model, &p, x, &result, &solving, NULL), L2O_OK, NULL);
+    assert_true(result.stop == L2O_STOP_STALLED && result.last.iteration == 1 && result.last.objective == 0);
+    l2o_problem_free(&p);
+    size_t count;
+    l2o_model_parameters(g.model, &count);
+    double *gradient = malloc(count * sizeof *gradient);
+    for (l2o_loss loss = L2O_LOSS_LAST; loss <= L2O_LOSS_LOG_GRADIENT; loss++)
+      for (size_t mode = 0; mode < MODES; mode++)
+        for (int regularised = 0; regularised < 2; regularised++) {
+          double value, size = 0;
+          const l2o_train_settings s = settings_of(&g, loss, 0.5 * regularised, modes[mode].mode);
+          segment_gradient(&value, gradient, &g, &s, 0);
+          const double expected = loss == L2O_LOSS_LOG_GAP ? log(1e-10) : loss == L2O_LOSS_LOG_GRADIENT ? log(1e-14) : 0;
+          for (size_t i = 0; i < count; i++)
+            size = fmax(size, fabs(gradient[i]));
+          assert_true(regularised ? value > expected + 1e-4 && size > 0 : value == expected && size == 0);
+        }
+    free(gradient);
+    close_golden(&g);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(forward),
@@ -619,9 +907,15 @@ int main(void) {
       cmocka_unit_test(gradients),
       cmocka_unit_test(truncated_gradients),
       cmocka_unit_test(central_differences),
+      cmocka_unit_test(derivative_with_respect_to_the_start),
       cmocka_unit_test(untrained_is_bfgs_with_unit_steps),
       cmocka_unit_test(permuted_coordinates),
       cmocka_unit_test(multiple_of_the_objective),
+      cmocka_unit_test(factors_of_other_models),
+      cmocka_unit_test(the_safeguard_keeps_to_descent),
+      cmocka_unit_test(factors_are_bounded),
+      cmocka_unit_test(what_is_proposed_under_guard),
+      cmocka_unit_test(nothing_moves_without_a_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,12 +207,21 @@ static l2o_status watched_point(l2o_iterate *it, l2o_real *x_c, double *f_c, l2o
   proposal *now = &seen[proposals];
   *now = (proposal){0};
   memcpy(now->x, it->x, it->n * sizeof *it->x);
+  l2o_real g[N];
+  const double f = it->f;
+  assert_true(it->has_gradient);
+  memcpy(g, it->g, it->n * sizeof *g);
   now->status_c = under_watch->classical_point(it, x_c, f_c, stop);
   now->stop_c = *stop;
   now->f_c = *f_c;
   memcpy(now->x_c, x_c, it->n * sizeof *x_c);
-  if (!now->status_c) /* step() follows from the same point */
+  if (!now->status_c) { /* step() follows from the same point */
     assert_same_reals(it->x, now->x, it->n);
+    assert_same_reals(it->g, g, it->n);
+    assert_true(it->f == f && it->has_gradient);
+    if (strcmp(under_watch->classical, "bfgs") == 0) /* a search that finds nothing says so */
+      assert_true(*stop || memcmp(x_c, it->x, it->n * sizeof *x_c) != 0);
+  }
   searched = true;
   return now->status_c;
 }
@@ -736,6 +745,14 @@ static void what_a_guard_cannot_do_is_refused(void **state) {
   s.options = "guard=descent,batch=4"; /* compares values of one minibatch */
   assert_status(l2o_run_new(&run, &WAYWARD_GD, NULL, &sum, &s, &diag), L2O_OK, &diag);
   l2o_run_free(run);
+  l2o_model_free(model);
+  model = model_of("bfgs-lstm:hidden=4", 1);
+  s.options = "guard=descent,c1=0.3,c2=0.2";
+  assert_status(l2o_run_new(&run, solver_named("l2o-bfgs"), model, &p, &s, &diag), L2O_ERR_ARG, NULL);
+  assert_names(&diag, "l2o-bfgs: c1 = 0.3 must be below c2 = 0.2");
+  s.options = "guard=descent,line_search=exact";
+  assert_status(l2o_run_new(&run, solver_named("l2o-bfgs"), model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
+  assert_names(&diag, "l2o-bfgs: line_search=exact needs Hessian-vector products; problem 'rosenbrock' has none");
   l2o_model_free(model);
   l2o_problem_free(&p);
   l2o_problem_free(&sum);

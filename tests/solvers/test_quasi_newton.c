@@ -335,6 +335,52 @@ static void negative_curvature_is_skipped_or_damped(void **state) {
   }
 }
 
+/* Pairs (s, y) of which nothing can be learned: next to no curvature, numbers that overflow. H and its scale are as before, and the
+ * next direction is -g. One just above the bound is learned of. */
+static void useless_pairs_are_skipped(void **state) {
+  (void)state;
+  static const struct {
+    l2o_real s, y, across; /* s = (s, 0, ...), y = (y, across, 0, ...) */
+    bool scaled, identity; /* is it used, with this start? */
+  } pairs[] = {
+      {1, (l2o_real)0.9e-12, 1, false, false},
+      {1, (l2o_real)1.1e-12, 1, true, true},
+      {BY_PRECISION(1e-81, 1e-16F), BY_PRECISION(2e-81, 2e-16F), 0, true, true}, /* (s'y)^2 is not normal, nor need it be */
+      {BY_PRECISION(1e81, 1e16F), BY_PRECISION(2e81, 2e16F), 0, true, true},
+      {BY_PRECISION(1e-157, 1e-25F), BY_PRECISION(1e152, 1e14F), 0, false, false}, /* s'y / y'y is not normal */
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    for (l2o_bfgs_start start = L2O_BFGS_SCALED; start <= L2O_BFGS_IDENTITY; start++) {
+      update v;
+      start_update(&v, start);
+      memset(v.old_x, 0, sizeof v.old_x);
+      memset(v.old_g, 0, sizeof v.old_g);
+      memset(v.x, 0, sizeof v.x);
+      memset(v.g, 0, sizeof v.g);
+      l2o_bfgs_first_direction(&v.it, &v.b);
+      v.x[0] = pairs[i].s, v.g[0] = pairs[i].y, v.g[1] = pairs[i].across;
+      const l2o_bfgs_change change = l2o_bfgs_update(&v.it, &v.b, v.old_x, v.old_g, v.u, 0);
+      const bool used = start == L2O_BFGS_SCALED ? pairs[i].scaled : pairs[i].identity;
+      assert_true((change.outcome != L2O_BFGS_SKIPPED) == used && (*v.b.fresh == 0) == used);
+      for (size_t k = 0; k < N && !used; k++)
+        assert_true(v.b.d[k] == -v.g[k] && v.b.H[k * N + k] == 1);
+      assert_true(used || (*v.b.scale == 1 && change.scale == 1));
+      if (used && pairs[i].across == 0) /* H y = s */
+        assert_close(*v.b.scale * v.b.H[0], 0.5, BY_PRECISION(1e-14, 1e-6), 0);
+    }
+  /* 1 / s'y overflows */
+  update v;
+  start_update(&v, L2O_BFGS_IDENTITY);
+  memset(v.old_x, 0, sizeof v.old_x);
+  memset(v.old_g, 0, sizeof v.old_g);
+  memset(v.x, 0, sizeof v.x);
+  memset(v.g, 0, sizeof v.g);
+  l2o_bfgs_first_direction(&v.it, &v.b);
+  v.x[0] = v.g[0] = BY_PRECISION(1e-160, 1e-30F);
+  assert_int_equal(l2o_bfgs_update(&v.it, &v.b, v.old_x, v.old_g, v.u, 0).outcome, L2O_BFGS_SKIPPED);
+  assert_true(v.b.d[0] == -v.g[0] && v.b.H[0] == 1);
+}
+
 /* ---- hypergradients ---- */
 
 static const double *trace_steps(const l2o_trace *trace, size_t k, double *out, size_t n) {
@@ -607,6 +653,7 @@ int main(void) {
       cmocka_unit_test(lbfgs_with_room_for_all_pairs_is_bfgs),
       cmocka_unit_test(the_update_is_that_of_bfgs),
       cmocka_unit_test(negative_curvature_is_skipped_or_damped),
+      cmocka_unit_test(useless_pairs_are_skipped),
       cmocka_unit_test(hypergradients_tune_the_step),
       cmocka_unit_test(the_end_is_at_the_minimum),
       cmocka_unit_test(runs_end_where_the_precision_does),

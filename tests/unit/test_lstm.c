@@ -489,6 +489,22 @@ static void saturated_gates_stay_finite(void **state) {
     }
 }
 
+/* No limit makes a number of what is none. */
+static void what_is_not_a_number_stays_so(void **state) {
+  (void)state;
+  enum { MANY = 37, WHERE = 11 };
+  for (size_t s = 0; s < sets(); s++)
+    for (size_t which = 0; which < 5; which++) {
+      l2o_real gates[6 * MANY], h[MANY], c[MANY];
+      normal_reals(gates, 4 * MANY, 9);
+      normal_reals(c, MANY, 10);
+      *(which < 4 ? &gates[which * MANY + WHERE] : &c[WHERE]) = (l2o_real)NAN;
+      gates_forward(&SETS[s], h, c, gates, MANY);
+      for (size_t j = 0; j < MANY; j++)
+        assert_true(j == WHERE ? isnan(h[j]) : isfinite(h[j]));
+    }
+}
+
 /* ---- against PyTorch ---- */
 
 static double *golden_values(const l2o_tensor_file *file, const char *name, size_t count) {
@@ -581,6 +597,7 @@ int main(void) {
       cmocka_unit_test(gates_are_the_formulas),
       cmocka_unit_test(gates_of_tails_are_those_of_whole_vectors),
       cmocka_unit_test(saturated_gates_stay_finite),
+      cmocka_unit_test(what_is_not_a_number_stays_so),
       cmocka_unit_test(numbers_are_those_of_pytorch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

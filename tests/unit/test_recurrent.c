@@ -553,7 +553,7 @@ static void an_untrained_network_has_constant_outputs(void **state) {
 static void options_are_checked(void **state) {
   (void)state;
   static const char *const wrong[] = {"hidden=0",    "hidden=1025", "layers=0", "layers=17",  "output=relu",
-                                      "p_low=-1",    "p_low=2",     "p_high=1", "p_high=1e9", "steps=vector",
+                                      "p_low=-1",    "p_low=1",     "p_high=1", "p_high=1e9", "steps=vector",
                                       "safeguard=1", "gate=-1",     "gate=1.5", "h0=zero",    "p_hi=4"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char spec[60];

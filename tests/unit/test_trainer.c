@@ -477,6 +477,63 @@ static l2o_status bowl_sample(const l2o_family *family, l2o_problem *out, uint64
   return L2O_OK;
 }
 
+/* Close to the minimum, but not there: what is below its bound is a constant and teaches nothing, and the decrease is divided by
+ * its bound. */
+static l2o_status near_bowl_start(const l2o_problem *p, l2o_real *x0) {
+  for (size_t i = 0; i < p->n; i++)
+    x0[i] = *(const l2o_real *)p->data;
+  return L2O_OK;
+}
+static l2o_status near_bowl_sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
+  static const l2o_problem_ops ops = {.struct_size = sizeof ops,
+                                      .name = "bowl",
+                                      .gradient = bowl_gradient,
+                                      .lipschitz = bowl_lipschitz,
+                                      .minimum = bowl_minimum,
+                                      .start = near_bowl_start};
+  (void)seed, (void)index, (void)diag;
+  *out = (l2o_problem){.ops = &ops, .data = family->data, .n = family->n};
+  return L2O_OK;
+}
+
+static void below_the_bounds_of_losses(void **state) {
+  (void)state;
+  static const struct {
+    l2o_loss loss;
+    l2o_real start;
+    double expected; /* 0: (f_1 - f_0) / 1e-14 */
+  } cases[] = {{L2O_LOSS_LOG_GAP, (l2o_real)1e-6, 1e-10},
+               {L2O_LOSS_LOG_GRADIENT, (l2o_real)1e-15, 1e-14},
+               {L2O_LOSS_DECREASE, (l2o_real)1e-8, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const l2o_family family = {
+        .struct_size = sizeof family, .name = "bowl", .n = 4, .sample = near_bowl_sample, .data = &cases[i].start};
+    double values[2], gradients[2][LOSS_WEIGHTS], size = 0;
+    for (int which = 0; which < 2; which++) { /* with this loss, and f_1 itself */
+      l2o_train_settings settings = small_settings();
+      settings.horizon = 1, settings.loss = which ? L2O_LOSS_LAST : cases[i].loss;
+      l2o_model *model = model_of("math-l2o-gd:hidden=16,expansion=2", 1);
+      l2o_trainer *trainer;
+      randomise(model, 2, 0.4);
+      assert_status(l2o_trainer_new(&trainer, model, &factors, &family, &settings, NULL), L2O_OK, NULL);
+      assert_status(l2o_trainer_gradient(trainer, &values[which], gradients[which], NULL), L2O_OK, NULL);
+      l2o_trainer_free(trainer);
+      l2o_model_free(model);
+    }
+    const double x0 = (double)cases[i].start;
+    assert_close(values[0], cases[i].expected > 0 ? log(cases[i].expected) : (values[1] - 4 * x0 * x0 / 2) / 1e-14,
+                 BY_PRECISION(1e-12, 1e-5), 0);
+    for (size_t j = 0; j < LOSS_WEIGHTS; j++) {
+      size = fmax(size, fabs(gradients[1][j]));
+      if (cases[i].expected > 0)
+        assert_true(gradients[0][j] == 0);
+      else
+        assert_close(gradients[0][j], 1e14 * gradients[1][j], BY_PRECISION(1e-10, 1e-4), BY_PRECISION(1e-18, 1e-10));
+    }
+    assert_true(size > 0);
+  }
+}
+
 static void bounds_of_losses(void **state) {
   (void)state;
   const l2o_family family = {.struct_size = sizeof family, .name = "bowl", .n = 4, .sample = bowl_sample};
@@ -1938,6 +1995,7 @@ int main(void) {
       cmocka_unit_test(sum_is_batch_times_mean),
       cmocka_unit_test(training_lowers_the_loss),
       cmocka_unit_test(losses_against_differences),
+      cmocka_unit_test(below_the_bounds_of_losses),
       cmocka_unit_test(bounds_of_losses),
       cmocka_unit_test(validation_of_scale_free_losses),
       cmocka_unit_test(products_with_the_hessian),
