@@ -59,11 +59,28 @@ L2O_API l2o_status l2o_family_new_from(l2o_family **out, const char *spec, l2o_d
  *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n] or [B,n,1], `fstar` [B].
  *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`.
  *  least-squares: `A` [B,m,n] or [m,n], `b` [B,m], optional `ridge` [B] or one for all (absent: 0), `x0`, `fstar`.
- *  lasso: as qp, and the weight of |x|_1 in `rho` [B] or one for all (absent: 0.1). */
+ *  lasso: as qp, and the weight of |x|_1 in `rho` [B] or one for all (absent: 0.1); no column of `W` may be zero.
+ *  logistic: `A` [B,m,n] or [m,n], labels -1 and 1 in `b` [B,m], optional weights `l1`, `l2` [B] or one for all (absent: 0), `x0`,
+ *  `fstar`. */
 L2O_API l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
-/** Writes instances 0..count-1 of (seed, purpose) to a file that l2o_family_open() reads back bit for bit. */
+/** Writes instances 0..count-1 of (seed, purpose) to a file that l2o_family_open() reads back bit for bit, with their minima in
+ *  `fstar` where all of them are known: who reads the file need not compute them. */
 L2O_API l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
                                    l2o_diag *diag);
+/** The instances of another family out of distribution (Song, Lin, Wang, Xu, CVPR 2024): started at x_0 + start, and with
+ *  F'(x) = F(x + function) in place of F = f + h. The minimum is the same and minimisers are x* - function; constants, Hessians and
+ *  summands are the inner problem's, and so are the bits where function is 0. x_0 is not moved by -function.
+ *  @param inner  the family's own on L2O_OK, to be freed with it; the caller's still on failure. Its first instance is sampled once
+ *                here, to see what it has; an operation costs what it costs there, and a pass over x.
+ *  @param start, function  added to every coordinate.
+ *  @param published_prox  imitates the published code, whose shifted prox takes sign(x) for sign(x + function),
+ *                prox(x) + function = sign(x) max(sign(x) (x + function) - l1 tau, 0), and converges to something else than the
+ *                minimum; for problems with h = l1 |x|_1.
+ *  @return L2O_ERR_ARG for a shift that is not finite or from which on x + shift holds no digit of x, 1 / epsilon;
+ *          L2O_ERR_NOTSUP where the problem has an h that is not the library's l1 |x|_1 and `function` is not 0 or
+ *          `published_prox` set; or what sampling answered. Instances borrow from the family. l2o_family_save() refuses it. */
+L2O_API l2o_status l2o_family_shifted(l2o_family **out, l2o_family *inner, double start, double function, bool published_prox,
+                                      l2o_diag *diag);
 L2O_API void l2o_family_free(l2o_family *family);
 /** Instance `index` of (seed, purpose): mixes the purpose into the seed (unless plain_seeds), calls `sample`, checks the answer.
  *  On failure `*out` is zeroed. */

@@ -79,6 +79,9 @@ typedef struct l2o_problem_ops {
   /** Reals that one `hessian_vector` reads. Where l2o_problem_prefers_hessian() says so, training keeps `hessian`
    *  and multiplies by it. */
   size_t (*hessian_reads)(const l2o_problem *p);
+  /** Composite problems whose h is a sum over the coordinates: the ends of the subdifferential [low_i, high_i] of its terms at x; an
+   *  end that is infinite is given as 0. */
+  l2o_status (*subdifferential)(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -125,6 +128,9 @@ L2O_API l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0);
 
 /** h(x), 0 where not composite, and a subgradient in s unless that is NULL. */
 L2O_API l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
+/** The ends of the subdifferential of h at x, coordinate by coordinate; where the problem does not say, both are the subgradient of
+ *  l2o_problem_nonsmooth(). */
+L2O_API l2o_status l2o_problem_subdifferential(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x);
 /** out = argmin_z h(z) + sum_i (z_i - x_i)^2 / (2 tau_i); the projection where the problem is only constrained, a copy where it is
  *  neither. out may be x. */
 L2O_API l2o_status l2o_problem_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work);

@@ -17,6 +17,7 @@
 #define l2o_family_open l2of_family_open
 #define l2o_family_sample l2of_family_sample
 #define l2o_family_save l2of_family_save
+#define l2o_family_shifted l2of_family_shifted
 #define l2o_family_type_find l2of_family_type_find
 #define l2o_family_types l2of_family_types
 #define l2o_iterate_gradient l2of_iterate_gradient
@@ -27,6 +28,7 @@
 #define l2o_least_squares_new l2of_least_squares_new
 #define l2o_minimize l2of_minimize
 #define l2o_model_clone l2of_model_clone
+#define l2o_model_fit_problem l2of_model_fit_problem
 #define l2o_model_free l2of_model_free
 #define l2o_model_kind_find l2of_model_kind_find
 #define l2o_model_kind_name l2of_model_kind_name
@@ -68,6 +70,7 @@
 #define l2o_problem_prox l2of_problem_prox
 #define l2o_problem_prox_vjp l2of_problem_prox_vjp
 #define l2o_problem_start l2of_problem_start
+#define l2o_problem_subdifferential l2of_problem_subdifferential
 #define l2o_problem_summands l2of_problem_summands
 #define l2o_problem_together l2of_problem_together
 #define l2o_problem_value l2of_problem_value

@@ -205,6 +205,20 @@ static l2o_status from_lapack(lapack_int info) {
 
 enum { BLOCK = 64 }; /* columns that LAPACK's blocked factorisations take at a time, at most */
 
+/* work: LAPACK's own, then its integers */
+size_t l2o_eigenvectors_work(size_t n) {
+  return (BLOCK + 6) * n + 12 * n;
+}
+
+l2o_status l2o_eigenvectors(double *V, double *values, double *A, double *work, size_t n) {
+  const lapack_int size = (lapack_int)n, lwork = (BLOCK + 6) * size;
+  lapack_int *support = (void *)(work + lwork), *integers = support + 2 * n, found = 0, info;
+  /* the upper triangle by rows is the lower one by columns */
+  ON_ONE_THREAD(info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'V', 'A', 'L', size, A, size, 0, 0, 0, 0, 0, &found, values, V, size,
+                                           support, work, lwork, integers, 10 * size));
+  return info == 0 && found == size ? L2O_OK : L2O_ERR_LAPACK;
+}
+
 l2o_status l2o_largest_eigenvalue(double *value, const double *A, size_t n) {
   lapack_int size = (lapack_int)n, found = 0, support[2], integers;
   double *copy = allocate(n * n), *values = allocate(n), unused, wanted;
@@ -326,13 +340,18 @@ l2o_status l2o_least_squares(double *x, double *squared_residual, const double *
 }
 
 l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n) {
+  return l2o_solve_spd_many(x, A, b, 1, n);
+}
+
+l2o_status l2o_solve_spd_many(double *X, const double *A, const double *B, size_t count, size_t n) {
   double *copy = allocate(n * n);
   if (!copy)
     return L2O_ERR_NOMEM;
   memcpy(copy, A, n * n * sizeof *copy);
-  memcpy(x, b, n * sizeof *x);
+  memcpy(X, B, count * n * sizeof *X);
   lapack_int info;
-  ON_ONE_THREAD(info = LAPACKE_dposv_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, x, (lapack_int)n));
+  ON_ONE_THREAD(
+      info = LAPACKE_dposv_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, (lapack_int)count, copy, (lapack_int)n, X, (lapack_int)n));
   free(copy);
   return info > 0 ? L2O_ERR_NUMERIC : from_lapack(info);
 }

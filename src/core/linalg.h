@@ -47,6 +47,10 @@ size_t l2o_orthonormal_rows_work(size_t q);
  * work: l2o_least_norm_work(q) reals. */
 l2o_status l2o_least_norm(l2o_real *x, size_t *rank, l2o_real *A, const l2o_real *b, l2o_real *work, size_t q, size_t n);
 size_t l2o_least_norm_work(size_t q);
+/* In double in both precisions, A = V' D V for the symmetric A (n, n), of which the upper triangle is read: `values` (n) ascending,
+ * an eigenvector a row of V (n, n). A is overwritten. work: l2o_eigenvectors_work(n) doubles. Cost: about 9 n^3. */
+l2o_status l2o_eigenvectors(double *V, double *values, double *A, double *work, size_t n);
+size_t l2o_eigenvectors_work(size_t n);
 
 /* The following work in double in both precisions, allocate, and are for building instances, not for steps. */
 
@@ -58,6 +62,8 @@ l2o_status l2o_squared_spectral_norm(double *value, const double *A, size_t m, s
 l2o_status l2o_least_squares(double *x, double *squared_residual, const double *A, const double *y, size_t m, size_t n);
 /* x = A^{-1} b for symmetric positive definite A (n, n); L2O_ERR_NUMERIC when it is not */
 l2o_status l2o_solve_spd(double *x, const double *A, const double *b, size_t n);
+/* x_i = A^{-1} b_i for the rows b_i of B (count, n), into the rows of X */
+l2o_status l2o_solve_spd_many(double *X, const double *A, const double *B, size_t count, size_t n);
 /* y = A x or A'x, A (m, n) */
 void l2o_gemv_double(double *y, const double *A, bool transpose_A, const double *x, size_t m, size_t n);
 /* C = A'A, A (m, n), both triangles of C (n, n) */

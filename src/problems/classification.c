@@ -71,7 +71,8 @@ static size_t columns_of(const l2o_classification *f) {
 }
 
 /* What is common to drawn and real instances: f's weights, and from the matrix, which is changed here where the kind wants its rows
- * signed, the constants L = largest |A|_2^2 / m + l2, trace = trace |A|_F^2 / m + l2 n. */
+ * signed, the constants L = largest |A|_2^2 / m + l2, trace = trace |A|_F^2 / m + l2 n. d->lipschitz is |A|_2^2, or 0 where that is
+ * not known. */
 static l2o_status prepare(l2o_instance *d, const l2o_classification *f, l2o_real *matrix, const size_t *label) {
   const size_t m = f->m, columns = columns_of(f);
   double largest, trace;
@@ -81,13 +82,13 @@ static l2o_status prepare(l2o_instance *d, const l2o_classification *f, l2o_real
   d->rows = m;
   d->ridge = f->l2;
   d->l1 = f->l1;
-  d->label = f->kind->binary ? NULL : label;
+  d->label = label;
   d->classes = f->classes;
   d->minimum = (double)NAN;
   for (size_t i = 0; f->kind->binary && i < m; i++)
     for (size_t j = 0; label[i] == 0 && j < columns; j++)
       matrix[i * columns + j] = -matrix[i * columns + j];
-  l2o_status status = l2o_squares_constant(&d->lipschitz, d->matrix, m, columns);
+  l2o_status status = d->lipschitz > 0 ? L2O_OK : l2o_squares_constant(&d->lipschitz, d->matrix, m, columns);
   d->lipschitz = largest * d->lipschitz / (double)m + f->l2;
   d->trace = l2o_dot(d->matrix, d->matrix, m * columns) * trace / (double)m + f->l2 * (double)f->base.n;
   return status;
@@ -153,6 +154,39 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
     free(kept.base);
   else
     *out = problem_of(f, own.d);
+  return status;
+}
+
+l2o_status l2o_classification_from_row(l2o_problem *out, const l2o_classification_kind *kind, const l2o_instance *arrays, size_t n,
+                                       l2o_diag *diag) {
+  const l2o_classification f = {.base = {.n = n},
+                                .kind = kind,
+                                .m = arrays->rows,
+                                .features = n,
+                                .classes = 2,
+                                .draws_start = arrays->start != NULL,
+                                .l1 = arrays->l1,
+                                .l2 = arrays->ridge};
+  parts own = {0};
+  l2o_arena kept = {0};
+  layout(&own, &kept, &f);
+  if (!l2o_arena_new(&kept))
+    return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", kind->name);
+  layout(&own, &kept, &f);
+  memcpy(own.matrix, arrays->matrix, f.m * n * sizeof *own.matrix);
+  if (arrays->start)
+    memcpy(own.start, arrays->start, n * sizeof *own.start);
+  for (size_t i = 0; i < f.m; i++)
+    own.label[i] = arrays->vector[i] > 0;
+  own.d->matrix = own.matrix;
+  own.d->start = arrays->start ? own.start : NULL;
+  own.d->lipschitz = arrays->lipschitz;
+  l2o_status status = prepare(own.d, &f, own.matrix, own.label);
+  own.d->minimum = arrays->minimum;
+  if (status)
+    free(kept.base);
+  else
+    *out = problem_of(&f, own.d);
   return status;
 }
 

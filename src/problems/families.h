@@ -15,4 +15,7 @@ extern const l2o_family_type l2o_family_type_qp;
 extern const l2o_family_type l2o_family_type_quadratic;
 extern const l2o_family_type l2o_family_type_rosenbrock;
 extern const l2o_family_type l2o_family_type_softmax;
+
+/* Is it one of l2o_family_shifted()? (shifted.c) */
+bool l2o_family_is_shifted(const l2o_family *family);
 #endif

@@ -140,6 +140,9 @@ l2o_status l2o_family_sample(const l2o_family *family, l2o_problem *out, uint64_
 
 l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
                            l2o_diag *diag) {
+  if (l2o_family_is_shifted(family)) /* the arrays of its instances are those of the inner family's */
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "shifted instances have no files: save those of family %s, and shift what is read",
+                    family->name);
   const l2o_family_type *type = l2o_family_type_find(family->name, diag);
   if (!type || !type->save)
     return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s has no instance files", family->name);

@@ -55,6 +55,11 @@ l2o_status l2o_instance_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, 
   return L2O_OK;
 }
 
+l2o_status l2o_instance_subdifferential(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x) {
+  l2o_l1_subdifferential(low, high, x, l1_of(p), p->n);
+  return L2O_OK;
+}
+
 l2o_status l2o_instance_prox(const l2o_problem *p, l2o_real *out, const l2o_real *x, const l2o_real *tau, l2o_real *work) {
   (void)work;
   l2o_soft_threshold(out, x, tau, l1_of(p), p->n);

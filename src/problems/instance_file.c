@@ -93,6 +93,28 @@ static l2o_status check_shapes(instance_set *set, const l2o_instance_kind *kind,
   return L2O_OK;
 }
 
+/* Two classes are told apart, no more. */
+static l2o_status check_labels(const instance_set *set, const l2o_instance_kind *kind, const char *path, l2o_diag *diag) {
+  for (size_t i = 0; i < set->count * set->rows; i++)
+    if (set->vector[i] != 1 && set->vector[i] != -1)
+      return l2o_fail(diag, L2O_ERR_FORMAT, "%s: '%s' of instance %zu, row %zu is %g; expected one of two labels, -1 or 1", path,
+                      kind->vector, i / set->rows, i % set->rows, (double)set->vector[i]);
+  return L2O_OK;
+}
+
+static l2o_status check_atoms(const l2o_instance_kind *kind, const l2o_real *matrix, size_t rows, size_t columns, size_t instance,
+                              const char *path, l2o_diag *diag) {
+  for (size_t j = 0; j < columns; j++) {
+    size_t i = 0;
+    while (i < rows && matrix[i * columns + j] == 0)
+      i++;
+    if (i == rows)
+      return l2o_fail(diag, L2O_ERR_NUMERIC, "%s: column %zu of '%s' of instance %zu is zero; expected a dictionary without such",
+                      path, j, kind->matrix, instance);
+  }
+  return L2O_OK;
+}
+
 /* A weight, one an instance or one for all of them; `usual` where the file has none. */
 static l2o_status weights(double *out, const l2o_tensor *t, double usual, size_t count, const char *path, l2o_diag *diag) {
   for (size_t i = 0; i < count; i++)
@@ -131,6 +153,8 @@ static l2o_status read_arrays(instance_set *set, const l2o_instance_kind *kind, 
     if (!l2o_all_finite_double(set->minimum, set->count))
       status = l2o_fail(diag, L2O_ERR_NUMERIC, "%s: 'fstar' holds a value that is not finite", path);
   }
+  if (!status && kind->labels)
+    status = check_labels(set, kind, path, diag);
   if (!status)
     status = weights(set->ridge, have->ridge, 0, set->count, path, diag);
   if (!status)
@@ -142,6 +166,8 @@ static l2o_status read_arrays(instance_set *set, const l2o_instance_kind *kind, 
     else if (!(set->constant[i] > 0))
       status = l2o_fail(diag, L2O_ERR_NUMERIC, "%s: %s of instance %zu is %s", path, kind->matrix, i,
                         kind->square ? "not positive definite" : "zero");
+    else if (kind->atoms)
+      status = check_atoms(kind, set->matrix + i * set->rows * set->columns, set->rows, set->columns, i, path, diag);
   }
   return status;
 }
@@ -166,7 +192,7 @@ static l2o_status sample_row(const l2o_family *family, l2o_problem *out, uint64_
                                .lipschitz = s->constant[matrix],
                                .minimum = s->minimum ? s->minimum[row] : (double)NAN,
                                .rows = s->rows};
-  return l2o_instance_new(out, f->kind, &arrays, s->columns, diag);
+  return f->kind->make ? f->kind->make(out, &arrays, s->columns, diag) : l2o_instance_new(out, f->kind, &arrays, s->columns, diag);
 }
 
 static void free_file_family(l2o_family *family) {
@@ -210,19 +236,27 @@ l2o_status l2o_instances_open(l2o_family **out, const l2o_instance_kind *kind, c
 static const l2o_instance *instance_of(const l2o_problem *p) {
   return p->data;
 }
-static const l2o_real *matrix_of(const l2o_instance *d) {
-  return d->matrix;
+
+/* What an instance has of an array, as doubles; labels come off the rows again. */
+typedef void piece_of(double *out, const l2o_instance_kind *kind, const l2o_instance *d, size_t columns);
+static void matrix_of(double *out, const l2o_instance_kind *kind, const l2o_instance *d, size_t columns) {
+  for (size_t i = 0; i < d->rows * columns; i++)
+    out[i] = kind->labels && d->label[i / columns] == 0 ? -(double)d->matrix[i] : (double)d->matrix[i];
 }
-static const l2o_real *vector_of(const l2o_instance *d) {
-  return d->vector;
+static void vector_of(double *out, const l2o_instance_kind *kind, const l2o_instance *d, size_t columns) {
+  (void)columns;
+  for (size_t i = 0; i < d->rows; i++)
+    out[i] = !kind->labels ? (double)d->vector[i] : d->label[i] ? 1 : -1;
 }
-static const l2o_real *start_of(const l2o_instance *d) {
-  return d->start;
+static void start_of(double *out, const l2o_instance_kind *kind, const l2o_instance *d, size_t columns) {
+  (void)kind;
+  for (size_t j = 0; j < columns; j++)
+    out[j] = (double)d->start[j];
 }
 
-/* One array of the given shape from the `length` reals that each of `count` instances has. */
-static l2o_status add_pieces(l2o_tensor_writer *writer, const char *name, const l2o_problem *instances,
-                             const l2o_real *(*piece)(const l2o_instance *), size_t count, size_t length, const size_t *shape,
+/* One array of the given shape from the `length` numbers that each of `count` instances has. */
+static l2o_status add_pieces(l2o_tensor_writer *writer, const char *name, const l2o_instance_kind *kind,
+                             const l2o_problem *instances, piece_of *piece, size_t count, size_t length, const size_t *shape,
                              size_t rank) {
   size_t total;
   if (__builtin_mul_overflow(count, length, &total) || total > SIZE_MAX / sizeof(double))
@@ -231,8 +265,7 @@ static l2o_status add_pieces(l2o_tensor_writer *writer, const char *name, const 
   if (!values)
     return L2O_ERR_NOMEM;
   for (size_t i = 0; i < count; i++)
-    for (size_t j = 0; j < length; j++)
-      values[i * length + j] = (double)piece(instance_of(&instances[i]))[j];
+    piece(values + i * length, kind, instance_of(&instances[i]), instances[i].n);
   l2o_dtype dtype = sizeof(l2o_real) == sizeof(float) ? L2O_F32 : L2O_F64;
   l2o_status status = l2o_tensor_writer_add(writer, name, dtype, values, shape, rank);
   free(values);
@@ -258,6 +291,18 @@ static l2o_status add_weights(l2o_tensor_writer *writer, const l2o_instance_kind
   return status;
 }
 
+/* The minima, one an instance; none where one of them is not known. */
+static l2o_status add_minima(l2o_tensor_writer *writer, const l2o_problem *instances, size_t count) {
+  double *values = malloc(count * sizeof *values);
+  l2o_status status = values ? L2O_OK : L2O_ERR_NOMEM;
+  for (size_t i = 0; i < count && !status; i++)
+    status = l2o_problem_minimum(&instances[i], &values[i], NULL);
+  if (!status)
+    status = l2o_tensor_writer_add(writer, "fstar", L2O_F64, values, &count, 1);
+  free(values);
+  return status == L2O_ERR_NOTSUP ? L2O_OK : status;
+}
+
 l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *instances, size_t count, const char *path,
                               l2o_diag *diag) {
   const l2o_instance *first = instance_of(&instances[0]);
@@ -267,6 +312,8 @@ l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *
     const l2o_instance *d = instance_of(&instances[i]);
     if (d->rows != rows || instances[i].n != columns || !d->start != !first->start)
       return l2o_fail(diag, L2O_ERR_SHAPE, "%s: instance %zu has other sizes than instance 0", path, i);
+    if (kind->atoms && check_atoms(kind, d->matrix, rows, columns, i, path, diag))
+      return L2O_ERR_NUMERIC;
     shared &= d->matrix == first->matrix;
   }
   l2o_tensor_writer *writer;
@@ -274,14 +321,16 @@ l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *
   if (status)
     return status;
   const size_t matrix[3] = {count, rows, columns}, vector[2] = {count, rows}, start[2] = {count, columns};
-  status = shared ? add_pieces(writer, kind->matrix, instances, matrix_of, 1, rows * columns, matrix + 1, 2)
-                  : add_pieces(writer, kind->matrix, instances, matrix_of, count, rows * columns, matrix, 3);
+  status = shared ? add_pieces(writer, kind->matrix, kind, instances, matrix_of, 1, rows * columns, matrix + 1, 2)
+                  : add_pieces(writer, kind->matrix, kind, instances, matrix_of, count, rows * columns, matrix, 3);
   if (!status)
-    status = add_pieces(writer, kind->vector, instances, vector_of, count, rows, vector, 2);
+    status = add_pieces(writer, kind->vector, kind, instances, vector_of, count, rows, vector, 2);
   if (!status && first->start)
-    status = add_pieces(writer, "x0", instances, start_of, count, columns, start, 2);
+    status = add_pieces(writer, "x0", kind, instances, start_of, count, columns, start, 2);
   if (!status && (kind->ridge || kind->l1))
     status = add_weights(writer, kind, instances, count);
+  if (!status)
+    status = add_minima(writer, instances, count);
   if (!status)
     status = l2o_tensor_writer_save(writer, path, diag);
   l2o_tensor_writer_free(writer);

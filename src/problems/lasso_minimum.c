@@ -164,17 +164,10 @@ l2o_status l2o_lasso_minimum(double *fstar, double *x, const double *A, const do
   lasso s = {.A = A, .y = y, .l1 = l1, .m = m, .n = n};
   l2o_arena arena = {0};
   layout(&s, &arena);
-  double *transposed = malloc(m * n * sizeof *transposed);
-  if (!transposed || !l2o_arena_new(&arena)) {
-    free(transposed);
+  if (!l2o_arena_new(&arena))
     return L2O_ERR_NOMEM;
-  }
   layout(&s, &arena);
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++)
-      transposed[j * m + i] = A[i * n + j];
-  l2o_gemm_double(s.gram, transposed, A, n, n, m);
-  free(transposed);
+  l2o_gram_double(s.gram, A, m, n);
   l2o_status status = minimise(&s, fstar, x);
   free(arena.base);
   return status;

@@ -7,6 +7,6 @@
  * Answered only with a certificate, recomputed from A itself: with c = A'(y - A x),
  *   |c_j| <= l1 where x_j = 0 and c_j = l1 sign(x_j) elsewhere, to 1e-12 of the larger of l1 and |A'y|_inf,
  *   F(x) - F(dual point) <= 1e-10 F(x).
- * @return L2O_ERR_NOTSUP where that is not reached, or n > 20000; L2O_ERR_NOMEM. Allocates 2 n^2 + m n doubles. */
+ * @return L2O_ERR_NOTSUP where that is not reached, or n > 20000; L2O_ERR_NOMEM. Allocates 2 n^2 doubles and some n. */
 l2o_status l2o_lasso_minimum(double *fstar, double *x, const double *A, const double *y, double l1, size_t m, size_t n);
 #endif

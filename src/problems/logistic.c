@@ -269,11 +269,34 @@ static l2o_status create_from(l2o_family **out, const double *values, l2o_datase
   return l2o_classification_from_data(out, &wanted, data, diag);
 }
 
+static l2o_status make_row(l2o_problem *out, const l2o_instance *arrays, size_t n, l2o_diag *diag) {
+  return l2o_classification_from_row(out, &kind, arrays, n, diag);
+}
+
+static const l2o_instance_kind file_kind = {.name = "logistic",
+                                            .matrix = "A",
+                                            .vector = "b",
+                                            .ridge = "l2",
+                                            .l1 = "l1",
+                                            .labels = true,
+                                            .constant = l2o_squares_constant,
+                                            .make = make_row};
+
+static l2o_status open_file(l2o_family **out, const char *path, l2o_diag *diag) {
+  return l2o_instances_open(out, &file_kind, path, diag);
+}
+
+static l2o_status save(const l2o_problem *instances, size_t count, const char *path, l2o_diag *diag) {
+  return l2o_instances_save(&file_kind, instances, count, path, diag);
+}
+
 const l2o_family_type l2o_family_type_logistic = {
     .name = "logistic",
     .meaning = "f(x) = 1/m sum_i ln(1 + exp(-b_i a_i'x)) + l2/2 |x|^2 + l1 |x|_1 with labels b_i = -1, 1",
     .options = options,
     .gap = "absolute",
     .create = create,
+    .open = open_file,
+    .save = save,
     .create_from = create_from,
 };

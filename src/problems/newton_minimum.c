@@ -233,6 +233,10 @@ l2o_status l2o_loss_minimum(const l2o_problem *p, double *fstar, l2o_real *xstar
   const l2o_instance *d = p->data;
   objective o = {.c = {.d = d, .m = d->rows, .n = p->n / loss->outputs}, .loss = loss, .unknowns = p->n};
   l2o_arena arena = {0};
+  if (!xstar && !isnan(d->minimum)) {
+    *fstar = d->minimum;
+    return L2O_OK;
+  }
   if (p->n > L2O_NEWTON_MINIMUM_LARGEST)
     return L2O_ERR_NOTSUP;
   layout_in_double(&o.c, &arena, loss);

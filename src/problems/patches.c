@@ -2,9 +2,12 @@
 /* The patches are those of the BSDS500 experiment of "Towards Robust Learning to Optimize with Theoretical Guarantees" (Song, Lin,
  * Wang, Xu 2024); the DCT dictionary is the one of Elad, Aharon (2006), with the cosine taken between the samples. */
 #include "problems/patches.h"
+#include "core/arena.h"
 #include "problems/instance.h"
+#include "problems/ksvd.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t draw_below(l2o_rng *rng, size_t count) {
   return (size_t)(l2o_rng_uniform(rng) * (double)count);
@@ -71,4 +74,67 @@ l2o_status l2o_dictionary_random(l2o_real *A, size_t rows, size_t n, uint64_t se
     A[i] = (l2o_real)normal[i];
   free(normal);
   return L2O_OK;
+}
+
+enum { PATCHES = 1000, ITERATIONS = 10 };
+
+typedef struct lesson {
+  double *samples, *atoms; /* (PATCHES, rows), (n, rows) */
+  l2o_real *patch;         /* (rows) */
+} lesson;
+
+static void layout(lesson *o, l2o_arena *arena, size_t rows, size_t n) {
+  L2O_TAKE(arena, o->samples, PATCHES * rows);
+  L2O_TAKE(arena, o->atoms, n * rows);
+  L2O_TAKE(arena, o->patch, rows);
+}
+
+static double length_of(const double *x, size_t n) {
+  double squares = 0;
+  for (size_t i = 0; i < n; i++)
+    squares += x[i] * x[i];
+  return sqrt(squares);
+}
+
+/* Stream 0 of the seed draws the patches, then the atoms that they leave out. */
+static void begin_lesson(lesson *o, const l2o_dataset *data, size_t side, size_t n, uint64_t seed) {
+  const size_t rows = side * side;
+  size_t next = 0;
+  l2o_rng rng;
+  l2o_rng_seed(&rng, seed, 0, 0);
+  for (size_t i = 0; i < PATCHES; i++) {
+    l2o_patch_draw(o->patch, data, side, &rng);
+    for (size_t k = 0; k < rows; k++)
+      o->samples[i * rows + k] = (double)o->patch[k];
+  }
+  for (size_t j = 0; j < n; j++) {
+    double *atom = o->atoms + j * rows, length = 0;
+    for (; next < PATCHES && !(length > 1e-6); next++) {
+      length = length_of(o->samples + next * rows, rows);
+      memcpy(atom, o->samples + next * rows, rows * sizeof *atom);
+    }
+    while (!(length > 1e-6)) {
+      l2o_rng_normal(&rng, atom, rows);
+      length = length_of(atom, rows);
+    }
+    for (size_t k = 0; k < rows; k++)
+      atom[k] /= length;
+  }
+}
+
+l2o_status l2o_dictionary_ksvd(l2o_real *A, const l2o_dataset *data, size_t side, size_t n, size_t sparsity, uint64_t seed) {
+  const size_t rows = side * side;
+  lesson o = {0};
+  l2o_arena arena = {0};
+  layout(&o, &arena, rows, n);
+  if (!l2o_arena_new(&arena))
+    return L2O_ERR_NOMEM;
+  layout(&o, &arena, rows, n);
+  begin_lesson(&o, data, side, n, seed);
+  l2o_status status = l2o_ksvd(o.atoms, o.samples, PATCHES, rows, n, sparsity, ITERATIONS);
+  for (size_t k = 0; k < rows && !status; k++)
+    for (size_t j = 0; j < n; j++)
+      A[k * n + j] = (l2o_real)o.atoms[j * rows + k];
+  free(arena.base);
+  return status;
 }

@@ -15,4 +15,8 @@ void l2o_patch_draw(l2o_real *out, const l2o_dataset *data, size_t side, l2o_rng
 void l2o_dictionary_dct(l2o_real *A, size_t side, size_t axis);
 /* A (rows, n) with columns uniform on the unit sphere. Allocates. */
 l2o_status l2o_dictionary_random(l2o_real *A, size_t rows, size_t n, uint64_t seed);
+/* A (side^2, n), learned by ten iterations of K-SVD (ksvd.h) on 1000 patches of the data set that the seed draws, each coded with
+ * `sparsity` atoms; its start is the first n of these patches, and random atoms where there are too few that are not flat.
+ * Allocates; 10,000 sparsity n side^2 multiplications. */
+l2o_status l2o_dictionary_ksvd(l2o_real *A, const l2o_dataset *data, size_t side, size_t n, size_t sparsity, uint64_t seed);
 #endif

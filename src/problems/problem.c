@@ -149,6 +149,16 @@ l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, c
   return L2O_OK;
 }
 
+l2o_status l2o_problem_subdifferential(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x) {
+  if (HAS(p, subdifferential))
+    return p->ops->subdifferential(p, low, high, x) ? L2O_ERR_CALLBACK : L2O_OK;
+  double h;
+  l2o_status status = l2o_problem_nonsmooth(p, &h, low, x);
+  if (!status)
+    memcpy(high, low, p->n * sizeof *high);
+  return status;
+}
+
 l2o_status l2o_problem_objective(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
   double h = 0;
   l2o_status status = l2o_problem_value(p, f, x, work);

@@ -11,6 +11,13 @@ double l2o_l1_norm(l2o_real *s, const l2o_real *x, double l1, size_t n) {
   return l1 * sum;
 }
 
+void l2o_l1_subdifferential(l2o_real *low, l2o_real *high, const l2o_real *x, double l1, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    low[i] = (l2o_real)(x[i] > 0 ? l1 : -l1);
+    high[i] = (l2o_real)(x[i] < 0 ? -l1 : l1);
+  }
+}
+
 void l2o_soft_threshold(l2o_real *out, const l2o_real *x, const l2o_real *tau, double l1, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const l2o_real t = (l2o_real)l1 * tau[i];

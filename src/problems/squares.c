@@ -12,6 +12,10 @@ size_t l2o_squares_work_len(const l2o_problem *p) {
   return ((const l2o_instance *)p->data)->rows;
 }
 
+const l2o_instance *l2o_squares_of(const l2o_problem *p) {
+  return p->ops && p->ops->value == l2o_squares_value ? p->data : NULL;
+}
+
 l2o_status l2o_squares_value(const l2o_problem *p, double *f, const l2o_real *x, l2o_real *work) {
   const l2o_instance *d = p->data;
   *f = 0.5 * l2o_residual(work, d->matrix, x, d->vector, d->rows, p->n) + l2o_instance_ridge(p, x);
@@ -159,6 +163,15 @@ void l2o_unit_columns(double *A, size_t rows, size_t n) {
     const double scale = sum > 0 ? 1 / sqrt(sum) : 1;
     for (size_t i = 0; i < rows; i++)
       A[i * n + j] *= scale;
+  }
+}
+
+void l2o_squares_apply(l2o_real *b, const l2o_real *A, const double *x, size_t rows, size_t n) {
+  for (size_t i = 0; i < rows; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < n; j++)
+      sum += (double)A[i * n + j] * x[j];
+    b[i] = (l2o_real)sum;
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/mersenne_twister.h"
 #include "failing_malloc.h"
+#include <l2o/tensor_file.h>
 
 /* ---- the definition, in plain double ---- */
 
@@ -474,6 +475,101 @@ static void recipe_zo_is_like_the_published_problem(void **state) {
   assert_close(gaps, log(6.9e-4), 0, 0.5); /* the mean itself is that close, beyond what one instance asks for */
 }
 
+/* ---- instance files ---- */
+
+/* The instance's rows are those of the file times their labels, drawn or of a data set. */
+static void files_hold_features_and_labels(void **state) {
+  (void)state;
+  for (int drawn = 0; drawn < 2; drawn++) {
+    const double l1 = drawn ? 0.1 : 0.02, l2 = drawn ? 0 : 0.3;
+    l2o_family *family = drawn ? family_of("logistic:recipe=go,m=23,n=4") : family_of_data("logistic:l1=0.02,l2=0.3"), *file;
+    l2o_tensor_file *tensors;
+    l2o_diag diag = {""};
+    double rows[M * N], b[M], weight;
+    assert_status(l2o_family_save(family, in_folder("instances"), 7, L2O_PURPOSE_EVAL, 1, &diag), L2O_OK, &diag);
+    assert_status(l2o_tensor_file_open(&tensors, in_folder("instances"), &diag), L2O_OK, &diag);
+    l2o_tensor_to_double(l2o_tensor_file_find(tensors, "A"), rows);
+    l2o_tensor_to_double(l2o_tensor_file_find(tensors, "b"), b);
+    l2o_tensor_to_double(l2o_tensor_file_find(tensors, "l1"), &weight);
+    assert_true(weight == l1);
+    l2o_tensor_to_double(l2o_tensor_file_find(tensors, "l2"), &weight);
+    assert_true(weight == l2);
+    assert_int_equal(l2o_tensor_file_find(tensors, "x0") != NULL, drawn);
+    l2o_tensor_file_free(tensors);
+    assert_status(l2o_family_open(&file, "logistic", in_folder("instances"), &diag), L2O_OK, &diag);
+    l2o_problem p, read;
+    l2o_real x[2][N];
+    double constant[2], trace[2];
+    assert_status(l2o_family_sample(family, &p, 7, L2O_PURPOSE_EVAL, 0, NULL), L2O_OK, NULL);
+    assert_status(l2o_family_sample(file, &read, 1, L2O_PURPOSE_EVAL, 0, NULL), L2O_OK, NULL);
+    plain d = plain_of(&p, l1, l2);
+    size_t positive = 0;
+    for (size_t i = 0; i < M; i++) {
+      assert_true(b[i] == 1 || b[i] == -1);
+      positive += b[i] > 0;
+      for (size_t j = 0; j < N; j++) {
+        rows[i * N + j] *= b[i];
+        if (!drawn)
+          assert_true(rows[i * N + j] == (labels[i] < 0 ? -1 : 1) * (double)A[i * N + j]);
+      }
+    }
+    assert_true(positive > 0 && positive < M);
+    free(d.A);
+    d.A = rows, d.l2 = l2;
+    normal_reals(x[0], N, 4);
+    assert_is_plain(&read, &d, x[0]);
+    assert_true(value_at(&read, x[0]) == value_at(&p, x[0]));
+    assert_true(l2o_problem_is_composite(&read));
+    assert_status(l2o_problem_start(&p, x[0]), L2O_OK, NULL);
+    assert_status(l2o_problem_start(&read, x[1]), L2O_OK, NULL);
+    assert_same_reals(x[0], x[1], N);
+    for (int k = 0; k < 2; k++) {
+      assert_status(l2o_problem_lipschitz(k ? &read : &p, &constant[k]), L2O_OK, NULL);
+      assert_status(l2o_problem_hessian_trace(k ? &read : &p, &trace[k]), L2O_OK, NULL);
+    }
+    assert_close(constant[1], constant[0], BY_PRECISION(1e-13, 1e-6), 0);
+    assert_true(trace[1] == trace[0]);
+    assert_minimum(&read, l1, l2, "from a file");
+    l2o_problem_free(&p);
+    l2o_problem_free(&read);
+    l2o_family_free(file);
+    l2o_family_free(family);
+  }
+}
+
+/* One A for two vectors of labels, no weights and no start: what is absent is 0. */
+static void a_file_may_share_its_features(void **state) {
+  (void)state;
+  static const double features[] = {1, 2, 3, -1, 0.5, 0.25}, b[] = {1, -1, 1, -1, -1, 1};
+  static const size_t matrix[] = {3, 2}, vector[] = {2, 3};
+  l2o_tensor_writer *writer;
+  l2o_family *file;
+  l2o_diag diag = {""};
+  assert_status(l2o_tensor_writer_new(&writer), L2O_OK, NULL);
+  assert_status(l2o_tensor_writer_add(writer, "A", L2O_F64, features, matrix, 2), L2O_OK, NULL);
+  assert_status(l2o_tensor_writer_add(writer, "b", L2O_F64, b, vector, 2), L2O_OK, NULL);
+  assert_status(l2o_tensor_writer_save(writer, in_folder("shared"), NULL), L2O_OK, NULL);
+  l2o_tensor_writer_free(writer);
+  assert_status(l2o_family_open(&file, "logistic", in_folder("shared"), &diag), L2O_OK, &diag);
+  assert_true(file->n == 2 && file->count == 2);
+  for (uint64_t i = 0; i < 2; i++) {
+    l2o_problem p;
+    l2o_real x[2];
+    double signed_rows[6];
+    plain d = {.m = 3, .n = 2, .A = signed_rows};
+    for (size_t j = 0; j < 6; j++)
+      signed_rows[j] = features[j] * b[3 * i + j / 2];
+    assert_status(l2o_family_sample(file, &p, 1, L2O_PURPOSE_EVAL, i, &diag), L2O_OK, &diag);
+    assert_true(!l2o_problem_is_composite(&p));
+    assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+    assert_true(x[0] == 0 && x[1] == 0);
+    normal_reals(x, 2, i);
+    assert_is_plain(&p, &d, x);
+    l2o_problem_free(&p);
+  }
+  l2o_family_free(file);
+}
+
 /* ---- labels and features of data ---- */
 
 static void labels_are_mapped_and_shown(void **state) {
@@ -632,6 +728,8 @@ int main(void) {
       cmocka_unit_test(recipes_have_their_sizes_and_weights),
       cmocka_unit_test(the_truth_is_as_sparse_as_asked),
       cmocka_unit_test(recipe_zo_is_like_the_published_problem),
+      cmocka_unit_test_setup_teardown(files_hold_features_and_labels, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(a_file_may_share_its_features, make_folder, remove_folder),
       cmocka_unit_test(labels_are_mapped_and_shown),
       cmocka_unit_test(features_are_scaled),
       cmocka_unit_test(a_constant_over_many_rows_is_no_feature),
