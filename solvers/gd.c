@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Gradient descent (Cauchy 1847): x_{k+1} = x_k - s grad f(x_k). The step s is fixed, or found by Armijo's rule or that of Barzilai
  * and Borwein: see adaptive_step.h, with the identity for the projection. The Barzilai-Borwein step alternates: on ill-conditioned
- * quadratics the long one alone takes two to six times the calls. */
+ * quadratics the long one alone takes two to six times the calls. On a composite problem F = f + h it is subgradient descent (Shor
+ * 1962): the driver hands it grad f plus a subgradient of h. */
 #include "adaptive_step.h"
 #include "core/diag.h"
 
@@ -25,7 +26,7 @@ static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
 const l2o_solver l2o_gd = {
     .struct_size = sizeof l2o_gd,
     .name = "gd",
-    .meaning = "gradient descent, with fixed, Armijo or Barzilai-Borwein steps",
+    .meaning = "gradient descent, with fixed, Armijo or Barzilai-Borwein steps; with a nonsmooth term subgradient descent",
     .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_STEP | L2O_MONOTONE,
     .options = options,
     .state_len = l2o_adaptive_state_len,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/diag.h"
 #include "solvers.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Every solver: a new one adds its line here and to solvers.h. */
@@ -10,6 +11,7 @@ static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_adam,
                                          &l2o_adam_hd,
                                          &l2o_rmsprop,
+                                         &l2o_shampoo,
                                          &l2o_ista,
                                          &l2o_fista,
                                          &l2o_projected_gradient,
@@ -22,7 +24,20 @@ static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_math_l2o_gd,
                                          &l2o_math_l2o_nesterov,
                                          &l2o_l2o_bfgs,
+                                         &l2o_go_math_l2o,
+                                         &l2o_l2o_pa,
+                                         &l2o_l2o_dm,
+                                         &l2o_rnnprop,
+                                         &l2o_lista,
+                                         &l2o_lista_cp,
+                                         &l2o_lista_cpss,
+                                         &l2o_alista,
+                                         &l2o_ada_lista,
                                          NULL};
+
+void l2o_blackbox_classical(const l2o_iterate *it, char *out, size_t size) {
+  snprintf(out, size, "step=%.17g", it->options[0]);
+}
 
 const l2o_solver *const *l2o_solver_list(void) {
   return list;

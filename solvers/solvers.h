@@ -10,6 +10,7 @@ extern const l2o_solver l2o_momentum;
 extern const l2o_solver l2o_adam;
 extern const l2o_solver l2o_adam_hd;
 extern const l2o_solver l2o_rmsprop;
+extern const l2o_solver l2o_shampoo;
 extern const l2o_solver l2o_ista;
 extern const l2o_solver l2o_fista;
 extern const l2o_solver l2o_projected_gradient;
@@ -22,13 +23,30 @@ extern const l2o_solver l2o_zo_align;
 extern const l2o_solver l2o_math_l2o_gd;
 extern const l2o_solver l2o_math_l2o_nesterov;
 extern const l2o_solver l2o_l2o_bfgs;
+extern const l2o_solver l2o_go_math_l2o;
+extern const l2o_solver l2o_l2o_pa;
+extern const l2o_solver l2o_l2o_dm;
+extern const l2o_solver l2o_rnnprop;
+extern const l2o_solver l2o_lista;
+extern const l2o_solver l2o_lista_cp;
+extern const l2o_solver l2o_lista_cpss;
+extern const l2o_solver l2o_alista;
+extern const l2o_solver l2o_ada_lista;
 
-/* Options of every learned rule with a base step. */
-#define L2O_LEARNED_STEP_OPTIONS(classical)                                                                                        \
-  {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "base step; 0: the model's step_scale / L of the problem"}, {                        \
+/* Option of every learned rule. */
+#define L2O_GUARD_OPTION(classical)                                                                                                \
+  {                                                                                                                                \
     "guard", L2O_OPTION_CHOICE, 0, 0, 0, "off|descent|shadow",                                                                     \
         "fall back on " classical "; docs/guides/guard.md tells what each promises"                                                \
   }
+/* Options of a learned rule without a base step of its own, and its `classical_options`: the guard needs one. */
+#define L2O_BLACKBOX_OPTIONS                                                                                                       \
+  {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "step of ista where the guard needs it; 0: 0.9999 / L"}, L2O_GUARD_OPTION("ista")
+void l2o_blackbox_classical(const l2o_iterate *it, char *out, size_t size);
+/* Options of every learned rule with a base step. */
+#define L2O_LEARNED_STEP_OPTIONS(classical)                                                                                        \
+  {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "base step; 0: the model's step_scale / L of the problem"},                          \
+      L2O_GUARD_OPTION(classical)
 
 /* t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2, the sequence behind Nesterov's momentum (t_k - 1) / t_{k+1} */
 #define L2O_NESTEROV_NEXT(t) ((1 + r_sqrt(1 + 4 * (t) * (t))) / 2)

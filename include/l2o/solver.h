@@ -153,6 +153,15 @@ L2O_API const l2o_solver *const *l2o_solver_list(void);
 /** The solver of that name; NULL and a sentence that suggests the nearest name if there is none. */
 L2O_API const l2o_solver *l2o_solver_find(const char *name, l2o_diag *diag);
 
+/** Gives a model that is made for one matrix (lista, lista-cp, lista-cpss, alista) its initial weights, from the A of a problem
+ *  1/2 |A x - y|^2 + l1 |x|_1, and lets it note A: its rule then refuses problems with another one. l2o-train does it with the first
+ *  training instance. Models of other kinds are left as they are, but ada-lista takes steps and thresholds from the problem where its
+ *  options gamma and theta are 0.
+ *  @return L2O_ERR_NOTSUP for a problem without such a matrix, L2O_ERR_SHAPE where the model is for another size, L2O_ERR_NUMERIC
+ *          where alista finds no analytic weight (a zero column, rows that depend on each other); the model is then as before.
+ *  Allocates; O(n^2 m), alista O(n^3). */
+L2O_API l2o_status l2o_model_fit_problem(l2o_model *model, const l2o_problem *problem, l2o_diag *diag);
+
 /** Called after the start and after each step; non-zero ends the run with L2O_STOP_USER. `instance` counts in l2o_solve_many(),
  * which calls from several threads at a time. */
 typedef int (*l2o_callback)(void *context, const l2o_record *record, const l2o_real *x, size_t instance);

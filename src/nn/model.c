@@ -9,10 +9,32 @@
 #include <string.h>
 
 /* Every kind of model: a new one adds its line here. */
-static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd, &l2o_model_type_math_l2o_nesterov,
-                                              &l2o_model_type_bfgs_lstm, NULL};
-static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind, &l2o_model_type_math_l2o_nesterov.kind,
-                                              &l2o_model_type_bfgs_lstm.kind, NULL};
+static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd,
+                                              &l2o_model_type_math_l2o_nesterov,
+                                              &l2o_model_type_bfgs_lstm,
+                                              &l2o_model_type_go_math_l2o,
+                                              &l2o_model_type_l2o_pa,
+                                              &l2o_model_type_l2o_dm,
+                                              &l2o_model_type_rnnprop,
+                                              &l2o_model_type_lista,
+                                              &l2o_model_type_lista_cp,
+                                              &l2o_model_type_lista_cpss,
+                                              &l2o_model_type_alista,
+                                              &l2o_model_type_ada_lista,
+                                              NULL};
+static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind,
+                                              &l2o_model_type_math_l2o_nesterov.kind,
+                                              &l2o_model_type_bfgs_lstm.kind,
+                                              &l2o_model_type_go_math_l2o.kind,
+                                              &l2o_model_type_l2o_pa.kind,
+                                              &l2o_model_type_l2o_dm.kind,
+                                              &l2o_model_type_rnnprop.kind,
+                                              &l2o_model_type_lista.kind,
+                                              &l2o_model_type_lista_cp.kind,
+                                              &l2o_model_type_lista_cpss.kind,
+                                              &l2o_model_type_alista.kind,
+                                              &l2o_model_type_ada_lista.kind,
+                                              NULL};
 
 /* Version of what stands in a model file's metadata; a newer library reads every older one. */
 static const char FORMAT_VERSION[] = "1";

@@ -7,12 +7,22 @@
 
 enum { L2O_MODEL_TENSORS_MAX = 96 }; /* 16 recurrent layers with 15 heads */
 
+/* A problem 1/2 |A x - y|^2 + l1 |x|_1 that initial weights are made of: A (m, n), L = |A|_2^2. */
+typedef struct l2o_matrix_fit {
+  const l2o_real *A;
+  size_t m, n;
+  double lipschitz, l1;
+} l2o_matrix_fit;
+
 typedef struct l2o_model_type {
   l2o_model_kind kind; /* first: the public part */
   /* Names, shapes and learned flags of the tensors; offsets and counts are filled in by the caller. Returns how many, 0 when a size
    * overflows. */
   size_t (*describe)(l2o_model_tensor *tensors, const double *options);
   l2o_status (*initialise)(l2o_model *model, uint64_t seed);
+  /* Initial weights for a matrix, and the notes that the model takes of it; commit() follows. NULL: the model is for any problem.
+   * On failure nothing has changed. */
+  l2o_status (*fit)(l2o_model *model, const l2o_matrix_fit *fit, l2o_diag *diag);
   /* Bytes of lookup tables, and rebuilding them from the parameters (no allocation). */
   size_t (*table_bytes)(const l2o_model *model);
   void (*commit)(l2o_model *model);
@@ -37,6 +47,15 @@ struct l2o_model {
 extern const l2o_model_type l2o_model_type_math_l2o_gd;
 extern const l2o_model_type l2o_model_type_math_l2o_nesterov;
 extern const l2o_model_type l2o_model_type_bfgs_lstm;
+extern const l2o_model_type l2o_model_type_go_math_l2o;
+extern const l2o_model_type l2o_model_type_l2o_pa;
+extern const l2o_model_type l2o_model_type_l2o_dm;
+extern const l2o_model_type l2o_model_type_rnnprop;
+extern const l2o_model_type l2o_model_type_lista;
+extern const l2o_model_type l2o_model_type_lista_cp;
+extern const l2o_model_type l2o_model_type_lista_cpss;
+extern const l2o_model_type l2o_model_type_alista;
+extern const l2o_model_type l2o_model_type_ada_lista;
 
 /* Flat parameters of tensor i. */
 static inline l2o_real *l2o_model_values(const l2o_model *model, size_t i) {

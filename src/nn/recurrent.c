@@ -29,8 +29,10 @@ size_t l2o_recurrent_describe(l2o_model_tensor *tensors, const l2o_recurrent_sha
     *t++ = (l2o_model_tensor){.name = name[2], .rank = 1, .shape = {4 * H}, .learned = true};
     *t++ = (l2o_model_tensor){.name = name[3], .rank = 1, .shape = {4 * H}, .learned = true};
   }
-  *t++ = (l2o_model_tensor){.name = "linear.weight", .rank = 2, .shape = {H, H}, .learned = true};
-  *t++ = (l2o_model_tensor){.name = "linear.bias", .rank = 1, .shape = {H}, .learned = true};
+  if (!shape->direct) {
+    *t++ = (l2o_model_tensor){.name = "linear.weight", .rank = 2, .shape = {H, H}, .learned = true};
+    *t++ = (l2o_model_tensor){.name = "linear.bias", .rank = 1, .shape = {H}, .learned = true};
+  }
   for (size_t o = 0; o < shape->outputs; o++) {
     *t++ = (l2o_model_tensor){.name = heads[2 * o], .rank = 2, .shape = {1, H}, .learned = true};
     *t++ = (l2o_model_tensor){.name = heads[2 * o + 1], .rank = 1, .shape = {1}, .learned = true};
@@ -38,21 +40,21 @@ size_t l2o_recurrent_describe(l2o_model_tensor *tensors, const l2o_recurrent_sha
   return (size_t)(t - tensors);
 }
 
-/* Where the tensors behind the stack begin: linear.weight, linear.bias, then two a head. */
-static size_t behind_stack(size_t first, const l2o_recurrent_shape *shape) {
-  return first + OF_A_LAYER * shape->layers;
+/* Where the tensors of the heads begin, two a head. */
+static size_t first_head(size_t first, const l2o_recurrent_shape *shape) {
+  return first + OF_A_LAYER * shape->layers + (shape->direct ? 0 : 2);
 }
 
 void l2o_recurrent_initialise(l2o_model *model, size_t first, const l2o_recurrent_shape *shape, uint64_t seed) {
-  const size_t linear = behind_stack(first, shape);
+  const size_t heads = first_head(first, shape);
   const double bound = 1 / sqrt((double)shape->hidden);
   l2o_rng rng;
   l2o_rng_seed(&rng, l2o_seed_for(seed, L2O_PURPOSE_MODEL), 0, 0);
-  for (size_t i = first; i < linear + 2; i++)
+  for (size_t i = first; i < heads; i++)
     for (size_t j = 0; j < model->tensors[i].count; j++)
       l2o_model_values(model, i)[j] = (l2o_real)(bound * (2 * l2o_rng_uniform(&rng) - 1));
   for (size_t o = 0; o < shape->outputs; o++)
-    memset(l2o_model_values(model, linear + 2 + 2 * o), 0, shape->hidden * sizeof(l2o_real));
+    memset(l2o_model_values(model, heads + 2 * o), 0, shape->hidden * sizeof(l2o_real));
 }
 
 /* ---- the network as it is evaluated ---- */
@@ -74,7 +76,7 @@ void l2o_recurrent_layout(l2o_recurrent *net, l2o_arena *arena, const l2o_recurr
   net->shape = *shape;
   for (size_t l = 0; l < shape->layers; l++)
     L2O_TAKE(arena, net->packed[l], l2o_lstm_packed_len(inputs_of(shape, l), H));
-  L2O_TAKE(arena, net->linear, (H + 1) * by_four(H));
+  L2O_TAKE(arena, net->linear, shape->direct ? 0 : (H + 1) * by_four(H));
   L2O_TAKE(arena, net->heads, (H + 1) * by_four(shape->outputs));
 }
 
@@ -87,11 +89,13 @@ void l2o_recurrent_build(l2o_recurrent *net, const l2o_model *model, size_t firs
     net->lstm[l] = (l2o_lstm){
         .inputs = inputs_of(&net->shape, l), .hidden = H, .weight_ih = weight_ih, .weight_hh = weight_hh, .packed = net->packed[l]};
   }
-  const l2o_real *weight = l2o_model_values(model, first), *bias = l2o_model_values(model, first + 1);
-  for (size_t r = 0; r < H; r++)
-    pack_row(net->linear, r, weight + r * H, bias[r], H);
-  net->linear_weight = weight;
-  net->head_parameters = l2o_model_values(model, first + 2);
+  if (!net->shape.direct) {
+    const l2o_real *weight = l2o_model_values(model, first++), *bias = l2o_model_values(model, first++);
+    for (size_t r = 0; r < H; r++)
+      pack_row(net->linear, r, weight + r * H, bias[r], H);
+    net->linear_weight = weight;
+  }
+  net->head_parameters = l2o_model_values(model, first);
   for (size_t o = 0; o < net->shape.outputs; o++) {
     const l2o_real *head = net->head_parameters + o * (H + 1);
     pack_row(net->heads, o, head, head[H], H);
@@ -108,9 +112,9 @@ static size_t lstm_tape_of(const l2o_recurrent_shape *s, size_t l) {
   return l2o_lstm_tape_len(&(l2o_lstm){.inputs = inputs_of(s, l), .hidden = s->hidden}, 1);
 }
 
-/* the tapes of the layers, (h_L; 1), (z; 1) */
+/* the tapes of the layers, (h_L; 1), (z; 1) unless direct */
 static size_t tape_of(const l2o_recurrent_shape *s) {
-  size_t sum = 2 * (s->hidden + 1);
+  size_t sum = (s->direct ? 1 : 2) * (s->hidden + 1);
   for (size_t l = 0; l < s->layers; l++)
     sum += lstm_tape_of(s, l);
   return sum;
@@ -140,7 +144,7 @@ size_t l2o_recurrent_scratch_len(const l2o_recurrent_shape *shape, size_t n) {
 
 size_t l2o_recurrent_sum_len(const l2o_recurrent_shape *shape) {
   const size_t H = shape->hidden;
-  size_t sum = (H + 1) * (H + shape->outputs);
+  size_t sum = (H + 1) * ((shape->direct ? 0 : H) + shape->outputs);
   for (size_t l = 0; l < shape->layers; l++)
     sum += l2o_lstm_sum_len(inputs_of(shape, l), H);
   return sum;
@@ -167,11 +171,13 @@ static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_
     tape += lstm_tape_of(&net->shape, l) * m;
     u = h;
   }
-  l2o_real *h = tape, *z = h + (H + 1) * m;
+  l2o_real *h = tape, *z = net->shape.direct ? h : h + (H + 1) * m;
   memcpy(h, u, H * m * sizeof *h);
   ones(h + H * m, m);
-  l2o_affine(z, net->linear, h, true, H, H, m);
-  ones(z + H * m, m);
+  if (!net->shape.direct) {
+    l2o_affine(z, net->linear, h, true, H, H, m);
+    ones(z + H * m, m);
+  }
   l2o_affine(y, net->heads, z, false, O, H, m);
 }
 
@@ -198,7 +204,9 @@ static void add(double *sum, const l2o_real *term, size_t n) {
 static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_real *dstate, const l2o_real *dy,
                      const l2o_real *tape, l2o_real *dz, l2o_real *work, size_t m) {
   const size_t H = net->shape.hidden, L = net->shape.layers, O = net->shape.outputs;
-  const l2o_real *z = tape + (tape_of(&net->shape) - (H + 1)) * m, *h = z - (H + 1) * m;
+  const bool direct = net->shape.direct;
+  const l2o_real *z = tape + (tape_of(&net->shape) - (H + 1)) * m, *h = direct ? z : z - (H + 1) * m;
+  l2o_real *dh_last = dstate + 2 * (L - 1) * H * m;
   double *end = sum + l2o_recurrent_sum_len(&net->shape);
   l2o_gemm(work, dy, false, z, true, O, H + 1, m);
   add(end - (H + 1) * O, work, (H + 1) * O);
@@ -207,12 +215,18 @@ static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_re
       l2o_real d = 0;
       for (size_t o = 0; o < O; o++)
         d += net->head_parameters[o * (H + 1) + k] * dy[o * m + j];
-      dz[k * m + j] = z[k * m + j] > 0 ? d : 0;
+      if (direct)
+        dh_last[k * m + j] += d;
+      else
+        dz[k * m + j] = z[k * m + j] > 0 ? d : 0;
     }
-  l2o_gemm(work, dz, false, h, true, H, H + 1, m);
-  end -= (H + 1) * (O + H);
-  add(end, work, (H + 1) * H);
-  l2o_gemm_add(dstate + 2 * (L - 1) * H * m, net->linear_weight, true, dz, false, H, m, H);
+  end -= (H + 1) * O;
+  if (!direct) {
+    l2o_gemm(work, dz, false, h, true, H, H + 1, m);
+    end -= (H + 1) * H;
+    add(end, work, (H + 1) * H);
+    l2o_gemm_add(dh_last, net->linear_weight, true, dz, false, H, m, H);
+  }
   tape = h;
   for (size_t l = L; l-- > 0;) {
     const l2o_lstm *layer = &net->lstm[l];
@@ -249,9 +263,10 @@ void l2o_recurrent_gradient(double *gradient, const double *sum, const l2o_recur
     sum += l2o_lstm_sum_len(I, H);
     gradient = bias_hh + 4 * H;
   }
-  for (size_t r = 0; r < H; r++, sum += H + 1) {
+  for (size_t r = 0; r < H && !shape->direct; r++, sum += H + 1) {
     memcpy(gradient + r * H, sum, H * sizeof *sum);
     gradient[H * H + r] = sum[H];
   }
-  memcpy(gradient + (H + 1) * H, sum, (H + 1) * shape->outputs * sizeof *sum); /* a head: weight (1, H), bias (1) */
+  memcpy(gradient + (shape->direct ? 0 : (H + 1) * H), sum,
+         (H + 1) * shape->outputs * sizeof *sum); /* a head: weight (1, H), bias (1) */
 }

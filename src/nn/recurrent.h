@@ -6,6 +6,8 @@
  *   z = relu(V h_L + v)      V (H, H), v (H)     tensors linear.weight, linear.bias
  *   y_o = w_o'z + b_o        w_o (1, H), b_o (1)  tensors NAME.weight, NAME.bias of each head
  *
+ * or, direct, without the layer between: z = h_L.
+ *
  * Coordinates stand side by side: u is (I, n), y is (O, n), row-major. Inside they are taken in chunks of L2O_LSTM_CHUNK, whose
  * states and tapes lie together. docs/derivations/lstm.md derives the backward pass. Nothing here allocates but what says so. */
 #ifndef L2O_NN_RECURRENT_H
@@ -18,11 +20,12 @@ enum { L2O_RECURRENT_LAYERS_MAX = 16 };
 
 typedef struct l2o_recurrent_shape {
   size_t inputs, layers, hidden, outputs;
+  bool direct;
 } l2o_recurrent_shape;
 
 /* Appends the tensors of a network: for layer l = 0 .. L-1 lstm.weight_ih_l<l> (4H, I or H), lstm.weight_hh_l<l> (4H, H),
- * lstm.bias_ih_l<l>, lstm.bias_hh_l<l> (4H), then linear.weight, linear.bias, then the heads, whose names "NAME.weight",
- * "NAME.bias" the caller gives, two a head. All are learned. Returns how many. */
+ * lstm.bias_ih_l<l>, lstm.bias_hh_l<l> (4H), then linear.weight, linear.bias unless direct, then the heads, whose names
+ * "NAME.weight", "NAME.bias" the caller gives, two a head. All are learned. Returns how many. */
 size_t l2o_recurrent_describe(l2o_model_tensor *tensors, const l2o_recurrent_shape *shape, const char *const *heads);
 /* PyTorch's initial weights, from our own stream: all of the stack uniform in +-1/sqrt(H), linear.* too; the heads' weights are
  * zero. The heads' biases are left as they are. `first`: the network's first tensor. */

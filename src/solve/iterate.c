@@ -101,6 +101,12 @@ l2o_status l2o_iterate_init(l2o_iterate *it, const l2o_solver *solver) {
   return solver->init ? solver->init(it) : L2O_OK;
 }
 
+void l2o_iterate_seed(l2o_iterate *it, uint64_t seed, uint32_t stream, uint64_t instance) {
+  l2o_rng_seed(it->rng, seed, stream, instance);
+  const uint64_t high = l2o_rng_word(it->rng);
+  it->seed = high << 32 | l2o_rng_word(it->rng);
+}
+
 /* Not finite is an answer: the driver makes L2O_STOP_DIVERGED of it. */
 static l2o_status judge(l2o_status status, double f, const l2o_real *g, size_t n) {
   return status ? status : isfinite(f) && (!g || l2o_all_finite(g, n)) ? L2O_OK : L2O_ERR_NUMERIC;

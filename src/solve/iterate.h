@@ -22,6 +22,9 @@ size_t l2o_iterate_team(const l2o_solver *solver, const l2o_problem *problems, s
 /* Evaluates f and its gradient for `count` <= L2O_TOGETHER iterates whose problems belong together, ahead of the calls that will
  * ask for them and that count them. Where nothing can be gained, or the problem fails, nothing is done. */
 void l2o_iterate_together(l2o_iterate *const *its, size_t count, l2o_gradient_at where);
+/* The run's own stream from the first number on, and it->seed: of a run by (seed, 0, instance), in training by round in place of 0.
+ */
+void l2o_iterate_seed(l2o_iterate *it, uint64_t seed, uint32_t stream, uint64_t instance);
 /* Counters and flags as before the first step. */
 void l2o_iterate_clear(l2o_iterate *it);
 /* That, and the state for a start at it->x. */

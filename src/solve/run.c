@@ -2,7 +2,7 @@
 /* The driver: one rule at work on one problem, with the guard of learned rules.
  *
  * guard=descent. From x the classical rule goes to x_c, the learned one to x+. x+ is taken only if
- *     f(x+) <= f(x) - s (f(x) - f(x_c)),  s = 1/2,
+ *     F(x+) <= F(x) - s (F(x) - F(x_c)),  s = 1/2,
  * otherwise x_c, counted as a fallback: every step keeps at least half of the classical decrease. Where the classical rule finds no
  * way on, x+ must be lower than x, or the run ends. The costs are those of x_c, and a gradient at each fallback.
  *
@@ -62,7 +62,8 @@ static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
   L2O_TAKE(arena, run->previous, run->it.n);
   L2O_TAKE(arena, run->before, run->it.n);
   const l2o_problem *p = run->it.problem;
-  if (l2o_problem_is_constrained(p) || (l2o_problem_has_prox(p) && (!run->it.subgradient || run->it.batch)))
+  if (l2o_problem_is_constrained(p) ||
+      (l2o_problem_has_prox(p) && (!run->it.subgradient || run->it.batch || (run->classical && !run->other.subgradient))))
     L2O_TAKE(arena, run->residual, 2 * run->it.n);
   L2O_TAKE(arena, run->classical_x, run->guard != GUARD_OFF ? run->it.n : 0);
   if (run->classical)
@@ -87,8 +88,9 @@ static l2o_status prepare_classical(l2o_run *run, l2o_diag *diag) {
     solver->classical_options(&run->it, options, sizeof options);
   l2o_status status = l2o_options_parse(classical->options, run->classical_options, classical->name, options, diag);
   run->other = (l2o_iterate){.problem = run->it.problem, .options = run->classical_options, .n = run->it.n, .step = run->it.step};
-  if (!status && solver->classical_options)
-    status = l2o_iterate_base_step(&run->other, classical, diag);
+  l2o_diag inner = {""};
+  if (!status && solver->classical_options && (status = l2o_iterate_base_step(&run->other, classical, &inner)))
+    l2o_fail(diag, status, "%s with a guard: %s", solver->name, inner.text);
   if (status)
     return status;
   l2o_iterate_prepare(&run->other, classical);
@@ -160,9 +162,8 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
     return status;
   if (!l2o_all_finite(it->x, it->n))
     return L2O_ERR_NUMERIC;
-  l2o_rng_seed(&run->rng, run->settings.seed, 0, run->instance);
-  const uint64_t high = l2o_rng_word(&run->rng);
-  it->seed = run->other.seed = high << 32 | l2o_rng_word(&run->rng);
+  l2o_iterate_seed(it, run->settings.seed, 0, run->instance);
+  run->other.seed = it->seed;
   if (run->classical) {
     memcpy(run->other.x, it->x, it->n * sizeof *it->x);
     status = l2o_iterate_init(&run->other, run->classical);
@@ -191,30 +192,49 @@ static l2o_status fall_back(l2o_run *run, const l2o_real *x) {
   return run->solver->init ? run->solver->init(it) : L2O_OK;
 }
 
+/* f and its gradient of another iterate that stands at the same point, if both see the same function. */
+static void take_gradient(l2o_iterate *it, const l2o_iterate *other) {
+  it->has_gradient = it->subgradient == other->subgradient;
+  it->pending = false;
+  if (!it->has_gradient)
+    return;
+  it->f = other->f;
+  memcpy(it->g, other->g, it->n * sizeof *it->g);
+}
+
 /* x_c and the objective there. L2O_ERR_NUMERIC: it is not finite. */
 static l2o_status find_classical_point(l2o_run *run, double *f_c, l2o_stop *ended) {
   l2o_iterate *it = &run->it, *other = &run->other;
   if (run->solver->classical_point)
     return run->solver->classical_point(it, run->classical_x, f_c, ended);
   memcpy(other->x, it->x, it->n * sizeof *it->x);
-  memcpy(other->g, it->g, it->n * sizeof *it->g);
-  other->f = it->f;
-  other->has_gradient = true;
+  take_gradient(other, it);
   l2o_status status = run->classical->step(other, NULL, ended);
   other->k++;
   memcpy(run->classical_x, other->x, it->n * sizeof *it->x);
   return status ? status : l2o_iterate_value_at(it, f_c, other->x);
 }
 
+/* F = f + h at x, for f as the rule sees it: with h, or without. */
+static l2o_status add_unseen(const l2o_iterate *it, double *F, double f, const l2o_real *x) {
+  double h = 0;
+  const l2o_status status = it->subgradient ? L2O_OK : l2o_problem_nonsmooth(it->problem, &h, NULL, x);
+  *F = f + h;
+  return status;
+}
+
 static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
   l2o_stop ended = L2O_STOP_NONE; /* of the classical rule */
-  double f_c;
+  double f, f_c, f_plus = (double)NAN;
   l2o_status status = l2o_iterate_gradient(it);
+  if (!status)
+    status = add_unseen(it, &f, it->f, it->x);
   if (status)
     return status;
-  const double f = it->f;
   status = find_classical_point(run, &f_c, &ended);
+  if (!status)
+    status = add_unseen(it, &f_c, f_c, run->classical_x);
   const bool broke = status == L2O_ERR_NUMERIC; /* the classical rule did: it has no point, and a search may have left x anywhere */
   if (broke) {
     memcpy(it->x, run->before, it->n * sizeof *it->x);
@@ -230,9 +250,11 @@ static l2o_status step_descent(l2o_run *run, l2o_stop *stop) {
     l2o_iterate_moved(it);
   if (!status)
     status = evaluate(it);
+  if (!status)
+    status = add_unseen(it, &f_plus, it->f, it->x);
   if (status && status != L2O_ERR_NUMERIC)
     return status;
-  if (!status && it->f <= most && (it->f < f || !(broke || ended)))
+  if (!status && f_plus <= most && (f_plus < f || !(broke || ended)))
     return L2O_OK;
   if (broke)
     return L2O_ERR_NUMERIC;
@@ -277,11 +299,16 @@ static l2o_status step_learned(l2o_run *run) {
   if (status != L2O_ERR_NUMERIC)
     return status;
   status = fall_back(run, other->x);
-  it->f = other->f;
-  memcpy(it->g, other->g, it->n * sizeof *it->g);
-  it->has_gradient = true;
+  take_gradient(it, other);
   run->ended = run->classical_ended;
   return status;
+}
+
+/* Objective and stationarity of either iterate; a rule that takes subgradients is measured by them, also beside one that takes the
+ * prox. */
+static l2o_status peek(l2o_run *run, l2o_iterate *it, double *objective, double *norm) {
+  const bool by_gradient = it->subgradient && !it->batch && !l2o_problem_is_constrained(it->problem);
+  return l2o_iterate_peek(it, objective, norm, by_gradient ? NULL : run->residual);
 }
 
 /* The better point is reported, or the classical one where it meets the tolerance and the better one does not: the run ends no
@@ -295,9 +322,9 @@ static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
   if (!status)
     status = step_learned(run);
   if (!status)
-    status = l2o_iterate_peek(it, &f, &norm, run->residual);
+    status = peek(run, it, &f, &norm);
   if (!status)
-    status = l2o_iterate_peek(other, &f_c, &norm_c, run->residual);
+    status = peek(run, other, &f_c, &norm_c);
   if (status)
     return status;
   run->best = f_c < f || (tolerance > 0 && norm_c <= tolerance && norm > tolerance) ? other : it;
@@ -388,7 +415,7 @@ static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
 l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
   l2o_iterate *best = run->best == &run->it ? &run->it : &run->other;
   *record = (l2o_record){0};
-  l2o_status status = l2o_iterate_peek(best, &record->objective, &record->gradient_norm, run->residual);
+  l2o_status status = peek(run, best, &record->objective, &record->gradient_norm);
   count(run, record);
   if (!status && !run->known && is_finite_record(record, best->problem)) { /* whatever the next step does, this point is good */
     memcpy(run->previous, best->x, best->n * sizeof *best->x);

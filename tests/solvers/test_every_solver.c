@@ -5,6 +5,7 @@
 #include "l2o_fixtures.h"
 
 #include "counting_malloc.h"
+#include "problems/instance.h"
 
 /* ---- the rules ---- */
 
@@ -13,11 +14,32 @@ typedef struct variant {
   l2o_model *model;
   char label[96], options[64];
   bool tame; /* classical, untrained or guarded: goes where the classical rule goes */
+  bool random;
 } variant;
 
 enum { VARIANTS = 200 };
 static variant variants[VARIANTS];
 static size_t variant_count;
+
+/* Rules whose model is made for the matrix of a problem, or at least for its rows: suit() makes it anew for each. */
+static bool reads_a_matrix(const l2o_solver *solver) {
+  if (!(solver->needs & L2O_NEEDS_MODEL))
+    return false;
+  const l2o_option *o = l2o_model_kind_find(solver->model_kind, NULL)->options;
+  while (o->name && strcmp(o->name, "m") != 0)
+    o++;
+  return o->name;
+}
+
+/* Rules whose network makes the update itself: they go anywhere, also where there is no gradient. */
+static bool is_a_black_box(const l2o_solver *solver) {
+  return strcmp(solver->name, "l2o-dm") == 0 || strcmp(solver->name, "rnnprop") == 0;
+}
+
+/* Support selection and analytic weights, too, lead elsewhere than ista before they are trained. */
+static bool begins_as_classical(const l2o_solver *solver) {
+  return strcmp(solver->name, "lista-cpss") != 0 && strcmp(solver->name, "alista") != 0 && !is_a_black_box(solver);
+}
 
 static variant *add_variant(const l2o_solver *solver, bool random, const char *key, const char *word, size_t length) {
   assert_true(variant_count < VARIANTS);
@@ -26,8 +48,10 @@ static variant *add_variant(const l2o_solver *solver, bool random, const char *k
   char chosen[sizeof v->options] = "";
   if (*key)
     snprintf(chosen, sizeof chosen, "%s=%.*s", key, (int)length, word);
-  *v = (variant){.solver = solver, .tame = !random || guarded};
-  if (solver->needs & L2O_NEEDS_MODEL) {
+  *v = (variant){.solver = solver, .tame = guarded || (!random && begins_as_classical(solver)), .random = random};
+  if (reads_a_matrix(solver)) {
+    v->model = model_of(solver->model_kind, 1);
+  } else if (solver->needs & L2O_NEEDS_MODEL) {
     char spec[96];
     snprintf(spec, sizeof spec, "%s:hidden=32", solver->model_kind);
     v->model = model_of(spec, 1);
@@ -98,11 +122,29 @@ static const char *options_of(const variant *v, const char *more) {
   return text;
 }
 
+/* A model for the matrix of the problem, if it has one. */
+static void suit(const variant *v, const l2o_problem *p) {
+  const l2o_instance *d = reads_a_matrix(v->solver) ? l2o_squares_of(p) : NULL;
+  char spec[96], n[32] = ",gamma=0,theta=0";
+  if (!d)
+    return;
+  if (strcmp(v->solver->name, "ada-lista") != 0)
+    snprintf(n, sizeof n, ",n=%zu", p->n);
+  snprintf(spec, sizeof spec, "%s:layers=3,m=%zu%s", v->solver->model_kind, d->rows, n);
+  variant *mine = &variants[v - variants];
+  l2o_model_free(mine->model);
+  mine->model = model_of(spec, 1);
+  assert_status(l2o_model_fit_problem(mine->model, p, NULL), L2O_OK, NULL);
+  if (mine->random)
+    randomise(mine->model, 2, 0.6);
+}
+
 /* Does the variant run on the problem? Where not, a sentence says so. */
 static bool runs_on(const variant *v, const l2o_problem *p, const char *more) {
   l2o_settings s = l2o_settings_default();
   l2o_run *steps = NULL;
   l2o_diag diag = {""};
+  suit(v, p);
   s.options = options_of(v, more);
   l2o_status status = l2o_run_new(&steps, v->solver, v->model, p, &s, &diag);
   l2o_run_free(steps);
@@ -314,7 +356,8 @@ static void functions_without_a_slope_and_without_an_end(void **state) {
     s.options = options_of(v, more);
     l2o_real x[3] = {1, -2, 3}, y[3] = {1, -2, 3}, start[3] = {1, -2, 3};
     l2o_result r = run(v, &calm, x, &s);
-    assert_same_reals(x, start, 3);
+    if (!is_a_black_box(v->solver))
+      assert_same_reals(x, start, 3);
     assert_true(honest(v, r.stop) && r.last.objective == 7);
     s.options = options_of(v, more);
     r = run(v, &endless, y, &s);
@@ -457,7 +500,7 @@ static const l2o_problem_ops scaled_ops = {.struct_size = sizeof scaled_ops,
 /* Rules whose steps have a length of their own: those divided by a running size of the gradient, unit steps, and networks that read
  * the gradient. Newton's forcing term is one; of bfgs it can be said only up to rounding, since its first inverse Hessian is 1. */
 static bool has_a_unit(const variant *v) {
-  static const char *const names[] = {"adam", "adam-hd", "rmsprop", "bfgs", "bfgs-hd", "newton"};
+  static const char *const names[] = {"adam", "adam-hd", "rmsprop", "shampoo", "bfgs", "bfgs-hd", "newton"};
   bool named = false;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     named |= strcmp(v->solver->name, names[i]) == 0;
@@ -929,7 +972,7 @@ static void a_failing_callback_surfaces(void **state) {
   (void)state;
   l2o_problem p = sampled(CONVEX[1], 10, 0);
   FOR_EVERY_VARIANT(v) {
-    for (size_t from = 1; from < 12 && runs_on(v, &p, ""); from++)
+    for (size_t from = 1; from < 12 && !reads_a_matrix(v->solver) && runs_on(v, &p, ""); from++)
       for (int traced = 0; traced < 2; traced++) {
         l2o_real x[N] = {1, 2, 3};
         l2o_diag diag = {""};
@@ -1087,7 +1130,7 @@ static void nonsense_from_a_callback_ends_at_a_good_point(void **state) {
   l2o_problem p = sampled(CONVEX[1], 10, 1);
   FOR_EVERY_VARIANT(v) {
     for (l2o_spoil kind = SPOIL_NAN; kind <= SPOIL_GRADIENT; kind++)
-      for (size_t from = 1; from < 12 && runs_on(v, &p, ""); from++)
+      for (size_t from = 1; from < 12 && !reads_a_matrix(v->solver) && runs_on(v, &p, ""); from++)
         for (int traced = 0; traced < 2; traced++) {
           l2o_real x[N] = {1, 2, 3};
           l2o_diag diag = {""};
@@ -1167,7 +1210,9 @@ static void what_a_problem_lacks_is_named(void **state) {
     }
     if (l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag) == L2O_OK)
       l2o_run_free(steps); /* takes its step from elsewhere */
-    else if (v->solver->needs & L2O_NEEDS_STEP) {
+    else if (reads_a_matrix(v->solver)) {
+      assert_names(&diag, "reads the matrix of 1/2 |A x - y|^2; problem 'rosenbrock' has none; try ista");
+    } else if (v->solver->needs & L2O_NEEDS_STEP) {
       steps = (l2o_run *)&diag;
       assert_status(l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
       assert_null(steps);
@@ -1608,7 +1653,9 @@ static void an_untrained_rule_is_its_classical_rule(void **state) {
               {"bfgs-lstm", "hidden=6,p_high=7.3", "line_search=unit,rescale=off"}};
   size_t learned = 0;
   for (const l2o_solver *const *rule = l2o_solver_list(); *rule; rule++) {
-    if (!((*rule)->needs & L2O_NEEDS_MODEL))
+    /* those that read a matrix: tests/unit/test_unrolled.c; the heads of go-math-l2o and l2o-pa come near ista, but not to it */
+    if (!((*rule)->needs & L2O_NEEDS_MODEL) || reads_a_matrix(*rule) || is_a_black_box(*rule) ||
+        strcmp((*rule)->name, "go-math-l2o") == 0 || strcmp((*rule)->name, "l2o-pa") == 0)
       continue;
     size_t k = 0;
     while (k < sizeof made / sizeof *made && strcmp(made[k].kind, (*rule)->model_kind) != 0)

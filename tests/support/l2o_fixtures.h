@@ -96,17 +96,18 @@ static inline double *weights_of(const l2o_model *model) {
   return copy;
 }
 
-/* Every tensor's entries N(0, spread^2), scalars 1. */
+/* Every learned tensor's entries N(0, spread^2), scalars 1. */
 static inline void randomise(l2o_model *model, uint64_t seed, double spread) {
   size_t count;
   l2o_model_parameters(model, &count);
-  double *w = malloc(count * sizeof *w);
+  double *w = malloc(count * sizeof *w), *own = weights_of(model);
   normal_doubles(w, count, seed);
   for (size_t i = 0; i < l2o_model_tensor_count(model); i++) {
     l2o_model_tensor t = l2o_model_tensor_at(model, i);
     for (size_t j = t.offset; j < t.offset + t.count; j++)
-      w[j] = t.rank ? spread * w[j] : 1;
+      w[j] = !t.learned ? own[j] : t.rank ? spread * w[j] : 1;
   }
+  free(own);
   assert_status(l2o_model_set_parameters(model, w, count), L2O_OK, NULL);
   free(w);
 }

@@ -4,6 +4,7 @@
 #include "l2o_fixtures.h"
 
 #include "failing_malloc.h"
+#include "problems/instance.h"
 #include <l2o/tensor_file.h>
 
 /* ---- an instance whose arrays are at hand ---- */
@@ -330,6 +331,74 @@ static void starts_are_normal_or_zero(void **state) {
   l2o_problem_free(&zero);
 }
 
+/* matrix=shared: one A by dictionary_seed alone, with unit columns, for the instances of every seed and purpose; y, the start and
+ * the places of the non-zeros stay each instance's own. */
+static void instances_may_share_a_matrix(void **state) {
+  (void)state;
+  enum { MATRIX_M = 40, MATRIX_N = 30, COUNT = 5 };
+#define SHARED_SPEC "lasso:n=30,m=40,sparsity=3,l1=1e-3,matrix=shared"
+  l2o_family *family = family_of(SHARED_SPEC), *again = family_of(SHARED_SPEC),
+             *other = family_of(SHARED_SPEC ",dictionary_seed=2"), *fresh = family_of("lasso:n=30,m=40,sparsity=3,l1=1e-3");
+  static const struct {
+    uint64_t seed, index;
+    l2o_purpose purpose;
+  } names[COUNT] = {{1, 0, L2O_PURPOSE_TRAIN},
+                    {1, 1, L2O_PURPOSE_TRAIN},
+                    {2, 0, L2O_PURPOSE_TRAIN},
+                    {1, 0, L2O_PURPOSE_EVAL},
+                    {3, 7, L2O_PURPOSE_EVAL}};
+  l2o_problem p[COUNT], q, r, alone;
+  l2o_real start[COUNT][MATRIX_N], x[MATRIX_N];
+  double L, expected;
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_status(l2o_family_sample(family, &p[i], names[i].seed, names[i].purpose, names[i].index, NULL), L2O_OK, NULL);
+    assert_status(l2o_problem_start(&p[i], start[i]), L2O_OK, NULL);
+  }
+  const l2o_instance *first = l2o_squares_of(&p[0]);
+  for (size_t j = 0; j < MATRIX_N; j++) {
+    double square = 0;
+    for (size_t i = 0; i < MATRIX_M; i++)
+      square += (double)first->matrix[i * MATRIX_N + j] * (double)first->matrix[i * MATRIX_N + j];
+    assert_close(square, 1, BY_PRECISION(1e-13, 1e-5), 0);
+  }
+  for (size_t i = 0; i < COUNT; i++) {
+    const l2o_instance *d = l2o_squares_of(&p[i]);
+    size_t large = 0;
+    assert_true(d->rows == MATRIX_M && p[i].n == MATRIX_N);
+    assert_same_reals(d->matrix, first->matrix, MATRIX_M * MATRIX_N);
+    for (size_t k = 0; k < COUNT; k++) {
+      assert_true(l2o_problem_together(&p[i], &p[k]));
+      assert_true(k == i || memcmp(d->vector, l2o_squares_of(&p[k])->vector, MATRIX_M * sizeof *d->vector) != 0);
+      assert_true(k == i || memcmp(start[i], start[k], sizeof start[i]) != 0);
+    }
+    assert_status(l2o_problem_minimum(&p[i], &expected, x), L2O_OK, NULL);
+    assert_true(value_at(&p[i], x) < 1e-3); /* y = A x*, x* sparse */
+    for (size_t j = 0; j < MATRIX_N; j++)
+      large += fabs((double)x[j]) > 2e-3;
+    assert_true(large <= 3);
+  }
+  assert_status(l2o_lasso_new(&alone, first->matrix, first->vector, NULL, 1e-3, 0, MATRIX_M, MATRIX_N, NULL), L2O_OK, NULL);
+  assert_status(l2o_problem_lipschitz(&alone, &expected), L2O_OK, NULL);
+  assert_status(l2o_problem_lipschitz(&p[4], &L), L2O_OK, NULL);
+  assert_close(L, expected, BY_PRECISION(1e-12, 1e-5), 0);
+  assert_status(l2o_family_sample(again, &q, 1, L2O_PURPOSE_TRAIN, 0, NULL), L2O_OK, NULL);
+  assert_same_reals(l2o_squares_of(&q)->matrix, first->matrix, MATRIX_M * MATRIX_N);
+  assert_same_reals(l2o_squares_of(&q)->vector, first->vector, MATRIX_M);
+  l2o_problem_free(&q);
+  assert_status(l2o_family_sample(other, &q, 1, L2O_PURPOSE_TRAIN, 0, NULL), L2O_OK, NULL);
+  assert_true(memcmp(l2o_squares_of(&q)->matrix, first->matrix, MATRIX_M * MATRIX_N * sizeof *first->matrix) != 0);
+  assert_false(l2o_problem_together(&q, &p[0]));
+  l2o_problem_free(&q);
+  assert_status(l2o_family_sample(fresh, &q, 1, L2O_PURPOSE_TRAIN, 0, NULL), L2O_OK, NULL);
+  assert_status(l2o_family_sample(fresh, &r, 1, L2O_PURPOSE_TRAIN, 1, NULL), L2O_OK, NULL);
+  assert_true(memcmp(l2o_squares_of(&q)->matrix, l2o_squares_of(&r)->matrix, MATRIX_M * MATRIX_N * sizeof *first->matrix) != 0);
+  assert_false(l2o_problem_together(&q, &r));
+  l2o_problem_free(&q), l2o_problem_free(&r), l2o_problem_free(&alone);
+  for (size_t i = 0; i < COUNT; i++)
+    l2o_problem_free(&p[i]);
+  l2o_family_free(family), l2o_family_free(again), l2o_family_free(other), l2o_family_free(fresh);
+}
+
 /* ---- files ---- */
 
 /* W [2,2,3] or [2,3], Y [2,2,1], and rho as given: the shapes of the published golden data. */
@@ -635,7 +704,8 @@ static void bad_arguments_are_refused(void **state) {
   static const refused_spec cases[] = {{"lasso:n=10,sparsity=11", "sparsity = 11: expected at most n = 10"},
                                        {"lasso:l1=-1", "l1 = -1: expected a number from 0 to"},
                                        {"lasso:start=random", "expected one of normal|zero"},
-                                       {"lasso:dictionary=wavelet", "expected one of dct|random"},
+                                       {"lasso:matrix=own", "expected one of fresh|shared"},
+                                       {"lasso:dictionary=wavelet", "expected one of dct|random|ksvd"},
                                        {"lasso:patch=0", "patch = 0: expected an integer from 1 to"},
                                        {"lasso:rho=1", "lasso has no option 'rho'"}};
   assert_refused_specs(cases, sizeof cases / sizeof *cases);
@@ -643,17 +713,20 @@ static void bad_arguments_are_refused(void **state) {
 
 static l2o_status make_everything(void *context) {
   const l2o_real pixels[9] = {0, 1, 0, 1, 1, 0, 0, 0, 1};
-  char drawn[] = "lasso:n=4,m=3";
+  char drawn[] = "lasso:n=4,m=3", shared[] = "lasso:n=4,m=3,matrix=shared";
   l2o_status status = make_and_use_family(drawn);
   (void)context;
-  for (int random = 0; random < 2 && !status; random++) {
+  if (!status)
+    status = make_and_use_family(shared);
+  static const char *const specs[] = {"patch=2,n=4", "patch=2,n=5,dictionary=random", "patch=2,n=5,dictionary=ksvd"};
+  for (size_t i = 0; i < 3 && !status; i++) {
     l2o_family *family = NULL;
     l2o_dataset *data;
     status = l2o_dataset_new(&data, pixels, NULL, 3, 3, NULL);
     if (status)
       return status;
     data->image_height = data->image_width = 3;
-    status = from_data(&family, random ? "patch=2,n=5,dictionary=random" : "patch=2,n=4", data, NULL);
+    status = from_data(&family, specs[i], data, NULL);
     status = use_family(status, family);
   }
   return status;
@@ -674,6 +747,7 @@ int main(void) {
       cmocka_unit_test(instances_are_those_of_the_paper),
       cmocka_unit_test(sparsity_counts_the_non_zeros),
       cmocka_unit_test(starts_are_normal_or_zero),
+      cmocka_unit_test(instances_may_share_a_matrix),
       cmocka_unit_test_setup_teardown(files_have_one_weight_or_many, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(patches_are_windows_of_the_image, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(dictionaries_have_unit_atoms, make_folder, remove_folder),

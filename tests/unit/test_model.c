@@ -12,13 +12,19 @@ static bool is_coordinate_mlp(const l2o_model_kind *kind) {
   return strncmp(kind->name, "math-l2o-", 9) == 0;
 }
 
+/* The kinds of nn/unrolled.h: tests/unit/test_unrolled.c. */
+static bool reads_a_matrix(const l2o_model_kind *kind) {
+  return strstr(kind->name, "lista");
+}
+
 /* ---- specification and initial weights ---- */
 
 static void the_specification_is_complete_and_reads_back(void **state) {
   (void)state;
   for (const l2o_model_kind *const *kind = l2o_model_kinds(); *kind; kind++) {
     char spec[96];
-    snprintf(spec, sizeof spec, "%s:hidden=7%s", (*kind)->name, is_coordinate_mlp(*kind) ? ",scale=exp" : "");
+    snprintf(spec, sizeof spec, "%s:%s%s", (*kind)->name, reads_a_matrix(*kind) ? "m=7,layers=3" : "hidden=7",
+             is_coordinate_mlp(*kind) ? ",scale=exp" : "");
     l2o_model *a = model_of(spec, 3), *b = model_of(l2o_model_spec(a), 3);
     assert_string_equal(l2o_model_spec(a), l2o_model_spec(b));
     assert_string_equal(l2o_model_kind_name(a), (*kind)->name);

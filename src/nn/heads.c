@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nn/heads.h"
+#include <math.h>
+#include <string.h>
+
+enum { OF_A_LAYER = 4, OF_LINEAR = 2, OF_A_HEAD = 2 };
+
+/* The first tensor of the heads; used ones come first. */
+static size_t first_head(const l2o_heads_shape *s) {
+  return OF_A_LAYER * s->network.layers + OF_LINEAR;
+}
+
+/* order[i]: the head whose tensors come i-th; returns how many are used. */
+static size_t arrange(size_t *order, const l2o_heads_shape *s) {
+  size_t used = 0, at = 0;
+  for (int pass = 1; pass >= 0; pass--)
+    for (size_t o = 0; o < s->count; o++)
+      if (s->used[o] == (pass == 1)) {
+        order[at++] = o;
+        used += pass == 1;
+      }
+  return used;
+}
+
+size_t l2o_heads_describe(l2o_model_tensor *tensors, const l2o_heads_shape *shape, const l2o_head_names *names) {
+  size_t order[L2O_HEADS_MAX];
+  const char *used_names[OF_A_HEAD * L2O_HEADS_MAX];
+  const size_t used = arrange(order, shape), H = shape->network.hidden;
+  for (size_t i = 0; i < used; i++) {
+    used_names[2 * i] = names[order[i]].weight;
+    used_names[2 * i + 1] = names[order[i]].bias;
+  }
+  l2o_model_tensor *t = tensors + l2o_recurrent_describe(tensors, &shape->network, used_names);
+  for (size_t i = used; i < shape->count; i++) {
+    *t++ = (l2o_model_tensor){.name = names[order[i]].weight, .rank = 2, .shape = {1, H}};
+    *t++ = (l2o_model_tensor){.name = names[order[i]].bias, .rank = 1, .shape = {1}};
+  }
+  for (size_t o = 0; o < shape->count; o++)
+    *t++ = (l2o_model_tensor){.name = names[o].scale, .rank = 0, .learned = shape->used[o] && shape->scales_learned};
+  return (size_t)(t - tensors);
+}
+
+/* y with psi(y) = value, or nearly where psi does not reach it. */
+static double inverse(l2o_output_scale psi, double value) {
+  const double least = 1e-4, most = 1 - 1e-4;
+  switch (psi) {
+  case L2O_SCALE_SIGMOID2:
+  case L2O_SCALE_SIGMOID: {
+    const double share = fmin(fmax(psi == L2O_SCALE_SIGMOID ? value : value / 2, least), most);
+    return log(share / (1 - share));
+  }
+  case L2O_SCALE_EXP:
+    return log(fmax(value, least));
+  case L2O_SCALE_SOFTPLUS:
+    return log(expm1(fmax(value, least)));
+  case L2O_SCALE_GAUSSIAN:
+    return sqrt(-log1p(-fmin(fmax(value / 2, least), most)));
+  default:
+    return value;
+  }
+}
+
+static void uniform(l2o_model *model, size_t tensor, double bound, l2o_rng *rng) {
+  for (size_t j = 0; j < model->tensors[tensor].count; j++)
+    l2o_model_values(model, tensor)[j] = (l2o_real)(bound * (2 * l2o_rng_uniform(rng) - 1));
+}
+
+void l2o_heads_initialise(l2o_model *model, const l2o_heads_shape *shape, l2o_heads_start start, uint64_t seed) {
+  size_t order[L2O_HEADS_MAX];
+  const size_t used = arrange(order, shape), first = first_head(shape), scales = first + OF_A_HEAD * shape->count;
+  l2o_rng rng;
+  l2o_recurrent_initialise(model, 0, &shape->network, seed);
+  l2o_rng_seed(&rng, l2o_seed_for(seed, L2O_PURPOSE_MODEL), 1, 0);
+  for (size_t o = 0; o < shape->count; o++)
+    *l2o_model_values(model, scales + o) = (l2o_real)shape->scale[o];
+  for (size_t i = 0; i < used && start == L2O_HEADS_CALM; i++) {
+    const size_t o = order[i];
+    *l2o_model_values(model, first + OF_A_HEAD * i + 1) = (l2o_real)inverse(shape->norm[o], shape->start[o] / shape->scale[o]);
+  }
+  if (start == L2O_HEADS_CALM)
+    return;
+  for (size_t i = start == L2O_HEADS_TORCH ? first : 0; i < scales; i++) {
+    const l2o_model_tensor *t = &model->tensors[i];
+    if (start == L2O_HEADS_TORCH)
+      uniform(model, i, 1 / sqrt((double)shape->network.hidden), &rng);
+    else
+      uniform(model, i, t->rank == 2 ? sqrt(6 / (double)(t->shape[0] + t->shape[1])) : 0, &rng);
+  }
+}
+
+/* ---- the network as it is evaluated ---- */
+
+static l2o_heads *layout(const l2o_heads_shape *shape, l2o_arena *arena) {
+  l2o_heads *heads = l2o_take(arena, 1, sizeof *heads), measured;
+  l2o_recurrent_layout(heads ? &heads->network : &measured.network, arena, &shape->network);
+  return heads;
+}
+
+size_t l2o_heads_table_bytes(const l2o_heads_shape *shape) {
+  l2o_arena arena = {0};
+  layout(shape, &arena);
+  return arena.overflow ? SIZE_MAX : arena.used;
+}
+
+void l2o_heads_commit(l2o_model *model, const l2o_heads_shape *shape) {
+  l2o_arena arena = {.base = model->table};
+  size_t order[L2O_HEADS_MAX];
+  const size_t used = arrange(order, shape), scales = first_head(shape) + OF_A_HEAD * shape->count;
+  l2o_heads *heads = layout(shape, &arena);
+  l2o_recurrent_build(&heads->network, model, 0);
+  for (size_t o = 0; o < L2O_HEADS_MAX; o++)
+    heads->row[o] = L2O_HEADS_MAX;
+  for (size_t i = 0; i < used; i++) {
+    heads->row[order[i]] = i;
+    heads->norm[i] = shape->norm[order[i]];
+    heads->scale[i] = *l2o_model_values(model, scales + order[i]);
+  }
+}
+
+size_t l2o_heads_state_len(const l2o_heads *heads, size_t n) {
+  return l2o_recurrent_state_len(&heads->network.shape, n);
+}
+
+void l2o_heads_begin(const l2o_heads *heads, l2o_real *state, bool normal, l2o_rng *rng, size_t n) {
+  const size_t length = l2o_heads_state_len(heads, n);
+  memset(state, 0, length * sizeof *state);
+  for (size_t i = 0; normal && i < length; i++) {
+    double draw;
+    l2o_rng_normal(rng, &draw, 1);
+    state[i] = (l2o_real)draw;
+  }
+}
+
+/* slopes (outputs, n), then the network's */
+size_t l2o_heads_tape_len(const l2o_heads *heads, size_t n) {
+  return heads->network.shape.outputs * n + l2o_recurrent_tape_len(&heads->network.shape, n);
+}
+size_t l2o_heads_scratch_len(const l2o_heads *heads, size_t n) {
+  return l2o_recurrent_scratch_len(&heads->network.shape, n);
+}
+
+void l2o_heads_forward(const l2o_heads *heads, l2o_real *v, l2o_real *state, l2o_real *tape, l2o_real *scratch, const l2o_real *u,
+                       size_t n) {
+  const size_t O = heads->network.shape.outputs;
+  l2o_recurrent_forward(&heads->network, v, state, tape ? tape + O * n : NULL, scratch, u, n);
+  for (size_t o = 0; o < O; o++) {
+    const l2o_real scale = heads->scale[o];
+    l2o_real *value = v + o * n, *slope = tape ? tape + o * n : NULL;
+    if (slope)
+      l2o_output_scale_slopes(value, slope, value, heads->norm[o], n);
+    else
+      l2o_output_scale_forward(value, value, heads->norm[o], n);
+    for (size_t i = 0; scale != 1 && i < n; i++) {
+      value[i] *= scale;
+      if (slope)
+        slope[i] *= scale;
+    }
+  }
+}
+
+/* the network's, then dc (outputs) */
+size_t l2o_heads_sum_len(const l2o_heads_shape *shape) {
+  return l2o_recurrent_sum_len(&shape->network) + shape->network.outputs;
+}
+
+void l2o_heads_backward(const l2o_heads *heads, double *sum, l2o_real *du, l2o_real *dstate, l2o_real *dv, const l2o_real *v,
+                        const l2o_real *tape, l2o_real *scratch, size_t n) {
+  const size_t O = heads->network.shape.outputs;
+  double *dscale = sum + l2o_recurrent_sum_len(&heads->network.shape);
+  for (size_t o = 0; o < O; o++) { /* dc = sum dv psi, dy = dv c psi' */
+    double along = 0;
+    for (size_t i = o * n; i < (o + 1) * n; i++) {
+      along += (double)dv[i] * (double)v[i];
+      dv[i] *= tape[i];
+    }
+    dscale[o] += heads->scale[o] != 0 ? along / (double)heads->scale[o] : 0;
+  }
+  l2o_recurrent_backward(&heads->network, sum, du, dstate, dv, tape + O * n, scratch, n);
+}
+
+void l2o_heads_gradient(double *gradient, const double *sum, const l2o_model *model, const l2o_heads_shape *shape) {
+  size_t order[L2O_HEADS_MAX];
+  const size_t used = arrange(order, shape), first = first_head(shape), scales = first + OF_A_HEAD * shape->count;
+  const double *dscale = sum + l2o_recurrent_sum_len(&shape->network);
+  memset(gradient, 0, model->parameter_count * sizeof *gradient);
+  l2o_recurrent_gradient(gradient, sum, &shape->network);
+  for (size_t i = 0; i < used; i++)
+    gradient[model->tensors[scales + order[i]].offset] = dscale[i];
+}
