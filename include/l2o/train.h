@@ -40,7 +40,8 @@ typedef enum l2o_loss {
   /** 1/U sum_j ln max(f_j - f*, 1e-10); problems with a known minimum, which is solved for, where it has to be, when an instance is
    *  sampled. Nothing is differentiated where the bound holds, here and below. */
   L2O_LOSS_LOG_GAP,
-  /** 1/U sum_j ln max(|g_j|, 1e-14) of smooth functions; its derivative is a Hessian-vector product */
+  /** 1/U sum_j ln max(|g_j|, 1e-14), of composite problems with the residual r = x - prox_{s h}(x - s grad f(x)), s the base step
+   * or 1, in place of g; its derivative is a Hessian-vector product */
   L2O_LOSS_LOG_GRADIENT
 } l2o_loss;
 typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
@@ -120,8 +121,8 @@ L2O_API l2o_status l2o_trainer_step(l2o_trainer *trainer, l2o_train_record *reco
 /** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update. */
 L2O_API l2o_status l2o_trainer_gradient(l2o_trainer *trainer, double *loss, double *gradient, l2o_diag *diag);
 /** Over the validation instances: with the losses last, mean and weighted the mean objective after the whole horizon; with the
- *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14), and
- *  with log-gap of ln max((f_j - f*) / (f_0 - f*), 1e-14).
+ *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14), r in
+ *  place of g where composite, and with log-gap of ln max((f_j - f*) / (f_0 - f*), 1e-14).
  *  Infinite where an iterate is not finite. @return L2O_ERR_NOTSUP without any instances. */
 L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective, l2o_diag *diag);
 /** Notes the current weights as the best so far if `objective` is below every earlier one; true if it was. */

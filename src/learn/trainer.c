@@ -57,8 +57,8 @@ static uint64_t row(const l2o_trainer *t, l2o_purpose purpose, uint64_t i) {
 
 /* Does the loss make sense for this problem? */
 static l2o_status check_loss(l2o_loss loss, const l2o_problem *p, l2o_diag *diag) {
-  if (loss == L2O_LOSS_LOG_GRADIENT && l2o_problem_is_composite(p))
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "the loss log-gradient is for smooth functions; problem '%s' is composite; try log-gap",
+  if (loss == L2O_LOSS_LOG_GRADIENT && l2o_problem_is_composite(p) && !l2o_problem_has_prox(p))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "the loss log-gradient needs the prox of problem '%s', which has none; try log-gap",
                     l2o_problem_name(p));
   return L2O_OK;
 }
@@ -434,7 +434,7 @@ static void place(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, do
   l2o_iterate_prepare(it, t->solver);
   it->f = (double)NAN;
   lane->status = L2O_OK;
-  l2o_rng_seed(&lane->rng, t->settings.seed, (uint32_t)t->progress.round, instance);
+  l2o_iterate_seed(it, t->settings.seed, (uint32_t)t->progress.round, instance);
 }
 
 static void start(const l2o_trainer *t, l2o_lane *lane) {

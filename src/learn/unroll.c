@@ -90,9 +90,32 @@ static double objective(l2o_lane *lane, l2o_real *slope) {
   return it->f + h;
 }
 
-/* From the minimum: the gap where the loss knows it, else the norm of the gradient. */
+/* r = x - q(x - s grad f(x)), q the prox of s h, s the base step or 1, of composite problems, and its norm. The point that q is
+ * taken of stays in dg, and s in hv. */
+static double natural_residual(l2o_lane *lane, l2o_real *r) {
+  const l2o_iterate *it = &lane->it;
+  const l2o_real s = it->step > 0 ? (l2o_real)it->step : 1;
+  l2o_real *point = lane->dg, *tau = lane->hv;
+  double h;
+  memset(tau, 0, it->n * sizeof *tau);
+  if (it->subgradient) /* g has one of h in it */
+    lane->status = l2o_problem_nonsmooth(it->problem, &h, tau, it->x);
+  for (size_t i = 0; i < it->n; i++) {
+    point[i] = it->x[i] - s * (it->g[i] - tau[i]);
+    tau[i] = s;
+  }
+  if (!lane->status)
+    lane->status = l2o_problem_prox(it->problem, r, point, tau, it->work);
+  for (size_t i = 0; i < it->n; i++)
+    r[i] = it->x[i] - r[i];
+  return l2o_norm(r, it->n);
+}
+
+/* From the minimum: the gap where the loss knows it, else what vanishes there. */
 static double distance(l2o_lane *lane, l2o_loss loss) {
-  return loss == L2O_LOSS_LOG_GAP ? fmax(objective(lane, NULL) - lane->minimum, 0) : l2o_norm(lane->it.g, lane->it.n);
+  if (loss == L2O_LOSS_LOG_GAP)
+    return fmax(objective(lane, NULL) - lane->minimum, 0);
+  return l2o_problem_is_composite(lane->it.problem) ? natural_residual(lane, lane->dx) : l2o_norm(lane->it.g, lane->it.n);
 }
 
 void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, l2o_loss loss, size_t U) {
@@ -200,8 +223,9 @@ static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double b
     const double gap = f - lane->minimum;
     term = log(fmax(gap, LEAST_GAP));
     slope = gap > LEAST_GAP ? 1 / gap : 0;
-  } else if (loss == L2O_LOSS_LOG_GRADIENT) {
-    const double norm = l2o_norm(it->g, it->n);
+  } else if (loss == L2O_LOSS_LOG_GRADIENT) { /* direction: r or g, which turn_slopes() makes the derivative of */
+    const bool composite = l2o_problem_is_composite(it->problem);
+    const double norm = composite ? natural_residual(lane, direction) : l2o_norm(it->g, it->n);
     term = log(fmax(norm, LEAST_NORM));
     slope = norm > LEAST_NORM ? 1 / (norm * norm) : 0;
   }
@@ -209,7 +233,16 @@ static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double b
   lane->weights[row] = share * slope;
 }
 
-/* d(|g|^2 / 2)/dx = H g in place of g, at x_j. */
+/* What H is multiplied by in the derivative of |r|^2 / 2, r = x - q(x - s g):  v - w + s H w with v = r, w = q'r. */
+static l2o_real *through_prox(l2o_lane *lane, const l2o_real *r) {
+  const l2o_iterate *it = &lane->it;
+  l2o_real *w = lane->dx;
+  memset(w, 0, it->n * sizeof *w);
+  lane->status = l2o_problem_prox_vjp(it->problem, w, NULL, lane->dg, lane->hv, r, it->work);
+  return w;
+}
+
+/* d(|g|^2 / 2)/dx = H g in place of g, at x_j; of composite problems that of |r|^2 / 2 in place of r. */
 static void turn_slopes(l2o_lane *lanes, size_t count, size_t j) {
   l2o_lane *running[L2O_TOGETHER];
   l2o_real *hv[L2O_TOGETHER];
@@ -219,14 +252,23 @@ static void turn_slopes(l2o_lane *lanes, size_t count, size_t j) {
     l2o_lane *lane = &lanes[i];
     if (lane->status)
       continue;
-    running[left] = lane;
-    hv[left] = lane->slopes + (j - 1) * lane->it.n;
+    l2o_real *slope = lane->slopes + (j - 1) * lane->it.n;
+    const bool composite = l2o_problem_is_composite(lane->it.problem);
+    g[left] = composite ? through_prox(lane, slope) : lane->it.g;
+    hv[left] = composite ? lane->hv : slope;
     x[left] = lane->it.x;
-    g[left++] = lane->it.g;
+    if (!lane->status)
+      running[left++] = lane;
   }
   const l2o_status status = left ? multiply(running, left, hv, x, g) : L2O_OK;
-  for (size_t i = 0; i < left; i++)
+  for (size_t i = 0; i < left; i++) {
+    const l2o_iterate *it = &running[i]->it;
+    const l2o_real s = it->step > 0 ? (l2o_real)it->step : 1;
+    l2o_real *slope = running[i]->slopes + (j - 1) * it->n;
     running[i]->status = status;
+    for (size_t k = 0; hv[i] != slope && k < it->n; k++)
+      slope[k] += s * hv[i][k] - g[i][k];
+  }
 }
 
 void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U,
