@@ -28,9 +28,12 @@ const cli_flag args_flags[] = {
     {"--budget", EVAL, "QUERIES", "eval.budget", "most function calls of a solver"},
     {"--time", EVAL, "SECONDS", "eval.time", "most seconds of a solver on an instance"},
     {"--set", BOTH, "key.path=value", NULL, "sets any key of the config; repeat for more"},
+    {"--sweep", EVAL, "KEY=V1,V2,...", NULL,
+     "evaluates at each value of a key, into DIR/KEY=VALUE; shows the final gaps by value, and writes them to DIR/sweep.csv"},
     {"--resume", TRAIN, NULL, NULL, "goes on from the checkpoint in DIR, bit for bit"},
     {"--json", EVAL, NULL, "output.json", "prints the summary as JSON instead of a table"},
-    {"--plot", EVAL, NULL, "output.plot", "draws convergence.svg and .png into DIR (needs gnuplot)"},
+    {"--plot", EVAL, NULL, "output.plot",
+     "draws convergence.svg and .png into DIR, for a sweep sweep.svg and .png too (needs gnuplot)"},
     {"--quiet", BOTH, NULL, "output.quiet", "prints nothing but failures"},
     {"--dump-gradient", TRAIN, "FILE", NULL, "writes loss and gradient at the starting weights, and ends"},
     {"--dump-iterates", EVAL, "FILE", NULL, "writes every iterate and objective of every solver"},
@@ -170,6 +173,10 @@ static bool take_flag(const parsing *p, const cli_flag *f, const char *value, co
     a->dump_gradient = value;
   else if (strcmp(f->name, "--dump-iterates") == 0)
     a->dump_iterates = value;
+  else if (strcmp(f->name, "--sweep") == 0 && a->sweep)
+    return wrong_use(p, "--sweep given twice: one key is swept at a time");
+  else if (strcmp(f->name, "--sweep") == 0)
+    a->sweep = value;
   else
     return add_set(p, f, f->argument ? value : "true");
   return true;
@@ -215,6 +222,8 @@ static bool parse(const parsing *p, int argc, char **argv, const l2o_solver *con
   }
   if (!a->config)
     return wrong_use(p, "which experiment? Name a config: %s CONFIG.yaml", command_name(a->command));
+  if (a->sweep && a->dump_iterates)
+    return wrong_use(p, "--sweep does not go with --dump-iterates, which is of one evaluation");
   return solver_count == 0 || add_solvers(p, solvers, solver_count);
 }
 

@@ -149,10 +149,15 @@ static bool add_entry(reader *r, entry e) {
   return true;
 }
 
+/* Is it a flag that names a key, so that messages must, too? */
+static bool names_key(const char *place) {
+  return strcmp(place, "--set") == 0 || strcmp(place, "--sweep") == 0;
+}
+
 /* "--set NAME: " or "FILE:LINE: NAME: " or "--steps: ": what stands before every complaint about an entry. */
 static const char *before(config *c, const char *place, const char *path) {
-  if (strcmp(place, "--set") == 0)
-    return keep_format(c, "--set %s", path);
+  if (names_key(place))
+    return keep_format(c, "%s %s", place, path);
   if (strncmp(place, "--", 2) == 0)
     return place;
   return keep_format(c, "%s: %s", place, path);
@@ -319,7 +324,7 @@ static bool read_set(reader *r, const char *text) {
     return fail(r->error, "out of memory");
   /* Messages read "--set train.steps: ..." but "--steps: ...", so that each names what was typed. */
   const char *flag = r->place;
-  r->place = strcmp(flag, "--set") == 0 ? keep_format(r->c, "--set %s", path) : flag;
+  r->place = names_key(flag) ? keep_format(r->c, "%s %s", flag, path) : flag;
   yaml_parser_set_input_string(&parser, (const unsigned char *)value, strlen(value));
   r->document = &document;
   const config_key *k = key_find(path);
@@ -545,7 +550,9 @@ static void set_default(config *c, config_value *v) {
     const config_value *other = config_find(c, k->initial + 1);
     assert(other);
     v->integer = other->integer;
+    v->real = other->real;
     v->text = other->text;
+    v->choice = k->type == KEY_CHOICE ? other->choice : -1;
     return;
   }
   entry e = {.path = k->path, .where = v->where, .kind = SCALAR, .text = k->initial, .plain = true};
@@ -793,6 +800,18 @@ static void settle_rule(config *c) {
     set_word(c, precision, words_find(precision->key->words, solver && solver->needs & L2O_WANTS_DOUBLE ? "double" : "single"));
 }
 
+/* Does the evaluation say anything of its own on the problem, other than how it is shifted? */
+static bool overrides_sampling(const config *c) {
+  static const char shift[] = "eval.problem.shift.";
+  for (size_t i = 0; i < c->count; i++) {
+    const char *path = c->values[i].key->path;
+    if (c->values[i].given && strncmp(path, "eval.problem.", strlen("eval.problem.")) == 0 &&
+        strncmp(path, shift, strlen(shift)) != 0)
+      return true;
+  }
+  return false;
+}
+
 static bool resolve(reader *r) {
   config *c = r->c;
   if (!find_tables(r))
@@ -824,9 +843,9 @@ static bool resolve(reader *r) {
   for (size_t i = 0; config_keys[i].path; i++)
     if (!c->values[i].given)
       set_default(c, &c->values[i]);
-  /* Who says what the evaluation samples does not want the file of the training. */
+  /* Who says what the evaluation samples does not want the file of the training; a shift says nothing of that. */
   config_value *file = find_value(c, "eval.problem.file");
-  if (!file->given && config_given(c, "eval.problem"))
+  if (!file->given && overrides_sampling(c))
     file->text = NULL;
   /* Nor does one who names another family want its data, or who names a file want both. */
   config_value *data = find_value(c, "eval.problem.data");

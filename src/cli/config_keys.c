@@ -10,8 +10,9 @@
 #define UP HUGE_VAL
 #define MANY 1e9 /* most instances, steps and the like: enough for anybody, small enough for every product of two */
 
-const char *const config_sections[] = {"problem",          "model", "train",        "train.optimizer", "train.schedule",
-                                       "train.validation", "eval",  "eval.problem", "output",          NULL};
+const char *const config_sections[] = {
+    "problem",      "problem.shift",      "model",  "train", "train.optimizer", "train.schedule", "train.validation", "eval",
+    "eval.problem", "eval.problem.shift", "output", NULL};
 
 /* path, type, default, low, high, open end, words, meaning */
 const config_key config_keys[] = {
@@ -24,6 +25,11 @@ const config_key config_keys[] = {
      "make the instances from this real data: LIBSVM text, IDX or PGM, gzipped or not"},
     {"problem.instances", KEY_INTEGER, "32", 1, MANY, CLOSED, NULL, "number of instances"},
     {"problem.seed", KEY_INTEGER, "=seed", 0, UP, CLOSED, NULL, "seed of the instances"},
+    {"problem.shift.start", KEY_REAL, "0", -UP, UP, CLOSED, NULL, "added to every coordinate of the start x_0"},
+    {"problem.shift.function", KEY_REAL, "0", -UP, UP, CLOSED, NULL,
+     "t: F(x + t) is minimised in place of F(x); the same number for every coordinate, the minimum stays, x_0 is not moved"},
+    {"problem.shift.prox", KEY_CHOICE, "correct", 0, 0, CLOSED, "correct|published",
+     "published: the shifted prox of the GO-Math-L2O code, which takes sign(x) for sign(x + t) and ends elsewhere"},
 
     {"model.kind", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "kind of model; required where there is a model section"},
     {"model.seed", KEY_INTEGER, "=seed", 0, UP, CLOSED, NULL, "seed of the initial weights"},
@@ -85,6 +91,12 @@ const config_key config_keys[] = {
     {"eval.threads", KEY_INTEGER, "0", 0, 4096, CLOSED, NULL, "threads; 0: as many as OpenMP gives"},
     {"eval.problem.family", KEY_TEXT, "=problem.family", 0, 0, CLOSED, NULL,
      "evaluate on another family; eval.problem overrides the other keys of problem, too"},
+    {"eval.problem.shift.start", KEY_REAL, "=problem.shift.start", -UP, UP, CLOSED, NULL,
+     "shift of the start in the evaluation alone"},
+    {"eval.problem.shift.function", KEY_REAL, "=problem.shift.function", -UP, UP, CLOSED, NULL,
+     "shift of the function in the evaluation alone"},
+    {"eval.problem.shift.prox", KEY_CHOICE, "=problem.shift.prox", 0, 0, CLOSED, "correct|published",
+     "prox of the shifted function in the evaluation alone"},
     {"eval.problem.file", KEY_TEXT, "=problem.file", 0, 0, CLOSED, NULL,
      "read the instances of the evaluation from this file; with other keys in eval.problem they are sampled"},
     {"eval.problem.data", KEY_TEXT, "=problem.data", 0, 0, CLOSED, NULL,
@@ -261,7 +273,9 @@ void key_meaning(const config_key *k, const char *initial, char *out, size_t siz
   char low[40], high[40], range[120] = "", words[KEY_MEANING - 400] = "";
   format_bound(k->low, low, sizeof low);
   format_bound(k->high, high, sizeof high);
-  if (is_number(k) && (k->open != CLOSED || unbounded(k) || k->high >= MANY))
+  if (is_number(k) && k->low < -DBL_MAX)
+    *range = '\0';
+  else if (is_number(k) && (k->open != CLOSED || unbounded(k) || k->high >= MANY))
     snprintf(range, sizeof range, k->open == ABOVE ? " > %s" : " >= %s", low);
   else if (is_number(k))
     snprintf(range, sizeof range, " %s..%s", low, high);

@@ -255,6 +255,16 @@ static l2o_status solve(engine_runs *out, const engine_problems *problems, const
 
 /* ---- training ---- */
 
+static l2o_status model_fit(l2o_model *model, const l2o_family *family, uint64_t seed, l2o_diag *diag) {
+  l2o_problem first;
+  l2o_status status = l2o_family_sample(family, &first, seed, L2O_PURPOSE_TRAIN, 0, diag);
+  if (status)
+    return status;
+  status = l2o_model_fit_problem(model, &first, diag);
+  l2o_problem_free(&first);
+  return status;
+}
+
 static l2o_status trainer_new(l2o_trainer **out, l2o_model *model, const char *rule, const l2o_family *family,
                               const l2o_train_settings *settings, l2o_diag *diag) {
   const l2o_solver *solver = find(rule, diag);
@@ -275,6 +285,7 @@ const struct engine
                      .family_new = l2o_family_new,
                      .family_open = l2o_family_open,
                      .family_new_data = l2o_family_new_data,
+                     .family_shifted = l2o_family_shifted,
                      .family_free = l2o_family_free,
                      .problems_new = problems_new,
                      .problems_free = problems_free,
@@ -284,6 +295,7 @@ const struct engine
                      .check = check,
                      .solve = solve,
                      .model_new = l2o_model_new,
+                     .model_fit = model_fit,
                      .model_load = l2o_model_load,
                      .model_save = l2o_model_save,
                      .model_free = l2o_model_free,

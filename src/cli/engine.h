@@ -44,6 +44,8 @@ struct engine {
   l2o_status (*family_new)(l2o_family **out, const char *spec, l2o_diag *diag);
   l2o_status (*family_open)(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
   l2o_status (*family_new_data)(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
+  l2o_status (*family_shifted)(l2o_family **out, l2o_family *inner, double start, double function, bool published_prox,
+                               l2o_diag *diag);
   void (*family_free)(l2o_family *family);
   /* Instances first .. first+count-1; count may be 0. */
   l2o_status (*problems_new)(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t first,
@@ -59,6 +61,8 @@ struct engine {
   l2o_status (*solve)(engine_runs *out, const engine_problems *problems, const engine_task *task, l2o_diag *diag);
 
   l2o_status (*model_new)(l2o_model **out, const char *spec, uint64_t seed, l2o_diag *diag);
+  /* For models that are made for one matrix: the one of the first training instance. */
+  l2o_status (*model_fit)(l2o_model *model, const l2o_family *family, uint64_t seed, l2o_diag *diag);
   l2o_status (*model_load)(l2o_model **out, const char *path, const char *spec, l2o_diag *diag);
   l2o_status (*model_save)(const l2o_model *model, const char *path, l2o_diag *diag);
   void (*model_free)(l2o_model *model);

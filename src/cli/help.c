@@ -61,10 +61,12 @@ void help_usage(FILE *out, cli_command which) {
                 "  l2o-train run/config.yaml --resume --steps 1000\n\n"
               : "l2o-train uses the same file and reads problem, model, train and output.\n\n"
                 "Into DIR: trace.csv, summary.json, with --plot convergence.svg and .png, and\n"
-                "config.yaml with every key as it was used.\n\n"
+                "config.yaml with every key as it was used. A sweep has these in DIR/KEY=VALUE,\n"
+                "and sweep.csv, with --plot sweep.svg and .png, in DIR.\n\n"
                 "Examples\n"
                 "  l2o-eval run/config.yaml --model run/model.safetensors --out eval --plot\n"
-                "  l2o-eval qp.yaml --solver gd --solver gd:step=0.5,label=half --json\n\n",
+                "  l2o-eval qp.yaml --solver gd --solver gd:step=0.5,label=half --json\n"
+                "  l2o-eval lasso.yaml --out shifts --sweep problem.shift.start=-10,0,10 --plot\n\n",
         out);
   fputs("Exit codes: 0 done, 1 failed while running, 2 wrong use, 130 interrupted, saved\n", out);
 }

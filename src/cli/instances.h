@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The family that a configuration asks for: sampled, from an instance file, or from real data. */
+/* The family that a configuration asks for: sampled, from an instance file, or from real data, and shifted. */
 #ifndef L2O_CLI_INSTANCES_H
 #define L2O_CLI_INSTANCES_H
 #include "config.h"

@@ -10,6 +10,7 @@
 #include "progress.h"
 #include "ranks.h"
 #include "report.h"
+#include "sweep.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -29,6 +30,8 @@ typedef struct evaluation {
   const config *c;
   const struct engine *engine;
   const char *dir;
+  const sweep *sweep;       /* the sweep that this is one value of, or NULL */
+  const sweep_point *point; /* the value */
   l2o_family *family;
   engine_problems *problems;
   uint64_t seed;
@@ -38,6 +41,7 @@ typedef struct evaluation {
   size_t unknowns;     /* 0: they differ */
   int threads;
   bool quiet;
+  bool complete; /* all solvers have run, and what they did is written */
   contender *contenders;
   size_t count;
   double *minima, *tolerances;
@@ -47,15 +51,16 @@ typedef struct evaluation {
   atomic_flag drawing;
 } evaluation;
 
-static int complain(const char *text, int exit_code) {
+/* `point`: the value of a sweep that this is about, or NULL. */
+static int complain(const sweep_point *point, const char *text, int exit_code) {
   if (ranks_first())
-    fprintf(stderr, "l2o-eval: %s\n", text);
+    fprintf(stderr, "l2o-eval: %s%s%s\n", point ? point->folder : "", point ? ": " : "", text);
   return exit_code;
 }
 
 /* What goes wrong before the first solver runs is the caller's to mend, unless memory is short. */
-static int setup_failed(l2o_status status, const l2o_diag *diag) {
-  return complain(diag->text[0] ? diag->text : l2o_strerror(status), status == L2O_ERR_NOMEM ? EXIT_FAILED : EXIT_WRONG_USE);
+static int setup_failed(const sweep_point *point, l2o_status status, const l2o_diag *diag) {
+  return complain(point, diag->text[0] ? diag->text : l2o_strerror(status), status == L2O_ERR_NOMEM ? EXIT_FAILED : EXIT_WRONG_USE);
 }
 
 __attribute__((format(printf, 3, 4))) static l2o_status fail(l2o_diag *diag, l2o_status status, const char *format, ...) {
@@ -270,7 +275,8 @@ static l2o_status collect(const evaluation *e, engine_runs *all, engine_runs *mi
 static l2o_status keep(evaluation *e, const contender *s, const engine_runs *runs, FILE *csv, l2o_tensor_writer *iterates,
                        l2o_diag *diag) {
   if (runs->failure.text[0])
-    fprintf(stderr, "l2o-eval: %s: %s\n", s->spec.label, runs->failure.text);
+    fprintf(stderr, "l2o-eval: %s%s%s: %s\n", e->point ? e->point->folder : "", e->point ? ": " : "", s->spec.label,
+            runs->failure.text);
   if (e->report.interrupted) /* a solver that was cut short compares with nothing */
     return L2O_OK;
   l2o_status status = report_add(&e->report, runs, s->spec.label, s->spec.name, s->model_path, csv,
@@ -281,7 +287,9 @@ static l2o_status keep(evaluation *e, const contender *s, const engine_runs *run
 static l2o_status run_contender(evaluation *e, const contender *s, FILE *csv, l2o_tensor_writer *iterates, l2o_diag *diag) {
   const engine_task task = task_of(e, s);
   engine_runs mine = {0}, all = {0};
-  progress_begin(&e->progress, s->spec.label, 0, task.iterations * e->share, 2, e->quiet);
+  char what[200];
+  snprintf(what, sizeof what, "%s%s%s", e->point ? e->point->folder : "", e->point ? " " : "", s->spec.label);
+  progress_begin(&e->progress, what, 0, task.iterations * e->share, 2, e->quiet);
   atomic_store(&e->iterations_done, 0);
   l2o_status status = ranks_agree(e->engine->solve(&mine, e->problems, &task, diag), diag);
   progress_end(&e->progress);
@@ -315,9 +323,10 @@ static l2o_status show(evaluation *e, l2o_diag *diag) {
   const config *c = e->c;
   l2o_status status = L2O_OK;
   report_sort(&e->report);
-  if (config_flag(c, "output.json"))
+  const bool alone = !e->point; /* a sweep shows all values together */
+  if (alone && config_flag(c, "output.json"))
     status = report_json(&e->report, stdout, diag);
-  else if (!e->quiet)
+  else if (alone && !e->quiet)
     report_table(&e->report, stdout);
   if (!status && e->dir)
     status = write_summary(e, diag);
@@ -325,7 +334,8 @@ static l2o_status show(evaluation *e, l2o_diag *diag) {
     status =
         report_plot(&e->report, config_text(c, "output.title"), (enum report_axis)config_choice(c, "output.axis"), e->dir, diag);
     if (status == L2O_ERR_NOTSUP) { /* no gnuplot: everything else stands */
-      fprintf(stderr, "l2o-eval: %s\n", diag->text);
+      if (alone)
+        fprintf(stderr, "l2o-eval: %s\n", diag->text);
       status = L2O_OK;
     }
   }
@@ -415,19 +425,21 @@ static int run(evaluation *e) {
   e->threads = (int)config_integer(c, "eval.threads");
   e->tolerances = calloc(tolerances + 1, sizeof *e->tolerances);
   if (ranks_any(!e->tolerances))
-    return complain("out of memory", EXIT_FAILED);
+    return complain(e->point, "out of memory", EXIT_FAILED);
   for (size_t i = 0; i < tolerances; i++)
     e->tolerances[i] = config_list_real(c, "eval.tolerances", i);
   if (config_flag(c, "output.plot") && !e->dir)
-    return complain("where to draw? --plot needs --out DIR, or output.dir in the config", EXIT_WRONG_USE);
+    return complain(NULL, "where to draw? --plot needs --out DIR, or output.dir in the config", EXIT_WRONG_USE);
   l2o_status status = prepare(e, &diag);
   if (status)
-    return setup_failed(status, &diag);
+    return setup_failed(e->point, status, &diag);
   if (ranks_agree(ranks_first() ? open_folder(e, &diag) : L2O_OK, &diag))
-    return complain(diag.text, EXIT_FAILED);
+    return complain(e->point, diag.text, EXIT_FAILED);
   e->report.config = e->args->config;
   e->report.family = config_family_name(c, true);
   e->report.note = e->family->note;
+  e->report.sweep_key = e->sweep ? e->sweep->key : NULL;
+  e->report.sweep_value = e->sweep ? e->point->value : NULL;
   e->report.precision = e->engine->precision;
   e->report.unknowns = e->unknowns;
   e->report.instances = e->instances;
@@ -442,14 +454,15 @@ static int run(evaluation *e) {
   interrupt_catch();
   status = compete(e, &diag);
   if (status)
-    return complain(diag.text[0] ? diag.text : l2o_strerror(status), EXIT_FAILED);
+    return complain(e->point, diag.text[0] ? diag.text : l2o_strerror(status), EXIT_FAILED);
   size_t failed = 0;
   for (size_t i = 0; i < e->report.count; i++)
     failed += e->report.solvers[i].failed == e->instances;
   if (e->report.interrupted)
-    return complain(e->report.count ? "interrupted; the solvers that had finished are reported"
-                                    : "interrupted; nothing was written",
-                    EXIT_INTERRUPTED);
+    return complain(
+        e->point, e->report.count ? "interrupted; the solvers that had finished are reported" : "interrupted; nothing was written",
+        EXIT_INTERRUPTED);
+  e->complete = true;
   return failed == e->report.count ? EXIT_FAILED : EXIT_DONE; /* each failure had its sentence */
 }
 
@@ -470,6 +483,137 @@ static void evaluation_free(evaluation *e) {
   free(e->tolerances);
 }
 
+/* ---- a sweep ---- */
+
+/* free() it; NULL when out of memory. */
+__attribute__((format(printf, 1, 2))) static char *text_of(const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  const size_t size = (size_t)vsnprintf(NULL, 0, format, args) + 1;
+  char *text = malloc(size);
+  if (text)
+    vsnprintf(text, size, format, again);
+  va_end(again);
+  va_end(args);
+  return text;
+}
+
+/* The configuration of one value: KEY=VALUE, a folder of its own, and the model in the folder of the sweep where there is one. NULL
+ * and a sentence if there is no such configuration. */
+static config *point_config(const cli_args *args, const config *base, const sweep *s, const sweep_point *p, message *error) {
+  const char *dir = config_text(base, "output.dir");
+  const char **sets = calloc(args->set_count + 3, sizeof *sets);
+  char *folder = output_path(dir ? dir : "", p->folder), *model = output_path(dir ? dir : "", "model.safetensors");
+  char *own[3] = {text_of("--sweep %s=%s", s->key, p->value), NULL, NULL};
+  size_t count = 1;
+  bool room = sets && folder && model && own[0];
+  if (room && dir)
+    room = (own[count++] = text_of("--out output.dir=%s", folder)) != NULL;
+  if (room && dir && !config_text(base, "eval.model") && access(model, F_OK) == 0)
+    room = (own[count++] = text_of("--model eval.model=%s", model)) != NULL;
+  config *c = NULL;
+  snprintf(error->text, sizeof error->text, "out of memory");
+  if (room) {
+    for (size_t i = 0; i < args->set_count; i++)
+      sets[i] = args->sets[i];
+    for (size_t i = 0; i < count; i++)
+      sets[args->set_count + i] = own[i];
+    c = config_load(args->config, sets, args->set_count + count, error);
+  }
+  for (size_t i = 0; i < count; i++)
+    free(own[i]);
+  free(folder);
+  free(model);
+  free(sets);
+  return c;
+}
+
+/* Reads the configurations of all values and opens their families, so that a mistake in the last one is told before the first one
+ * runs. */
+static l2o_status prepare_points(config **configs, const cli_args *args, const config *base, const sweep *s, l2o_diag *diag) {
+  for (size_t i = 0; i < s->count; i++) {
+    message error;
+    l2o_family *family;
+    configs[i] = point_config(args, base, s, &s->points[i], &error);
+    if (!configs[i])
+      return fail(diag, L2O_ERR_ARG, "%.380s", error.text);
+    const struct engine *engine = config_is(configs[i], "eval.precision", "single") ? &engine_single : &engine_double;
+    l2o_diag why = {""};
+    const l2o_status status = instances_open(&family, engine, configs[i], true, &why);
+    if (status)
+      return fail(diag, status, "--sweep %.200s: %.300s", s->points[i].folder, why.text[0] ? why.text : l2o_strerror(status));
+    engine->family_free(family);
+  }
+  return L2O_OK;
+}
+
+/* Adds what a value came to, and writes the values that there are by now. */
+static l2o_status keep_point(sweep *s, evaluation *e, const char *dir, l2o_diag *diag) {
+  l2o_status status = sweep_take(s, &e->report, config_flag(e->c, "output.json"), diag);
+  return !status && dir ? sweep_write(s, dir, diag) : status;
+}
+
+static l2o_status show_sweep(const sweep *s, const config *c, l2o_diag *diag) {
+  if (config_flag(c, "output.json"))
+    sweep_json(s, stdout);
+  else if (!config_flag(c, "output.quiet"))
+    sweep_table(s, stdout);
+  if (!config_flag(c, "output.plot"))
+    return L2O_OK;
+  const l2o_status status = sweep_plot(s, config_text(c, "output.title"), config_text(c, "output.dir"), diag);
+  if (status == L2O_ERR_NOTSUP) /* no gnuplot: everything else stands */
+    fprintf(stderr, "l2o-eval: %s\n", diag->text);
+  return status == L2O_ERR_NOTSUP ? L2O_OK : status;
+}
+
+/* Evaluates at one value after the other; stops at the first that cannot be completed, but not where solvers failed. */
+static int run_points(sweep *s, config *const *configs, const cli_args *args, const config *base) {
+  l2o_diag diag = {""};
+  int exit_code = EXIT_DONE;
+  bool going = true;
+  for (size_t i = 0; i < s->count && going; i++) {
+    if (ranks_any(interrupt_requested())) {
+      exit_code = complain(NULL, "interrupted; the values that had finished are reported", EXIT_INTERRUPTED);
+      break;
+    }
+    evaluation e = {.args = args, .c = configs[i], .sweep = s, .point = &s->points[i], .drawing = ATOMIC_FLAG_INIT};
+    const int code = run(&e);
+    going = e.complete;
+    if (going && ranks_agree(ranks_first() ? keep_point(s, &e, config_text(base, "output.dir"), &diag) : L2O_OK, &diag)) {
+      exit_code = complain(e.point, diag.text, EXIT_FAILED);
+      going = false;
+    } else if (code != EXIT_DONE) {
+      exit_code = code;
+    }
+    evaluation_free(&e);
+  }
+  if (ranks_agree(ranks_first() && s->done ? show_sweep(s, base, &diag) : L2O_OK, &diag))
+    exit_code = complain(NULL, diag.text, EXIT_FAILED);
+  return exit_code;
+}
+
+static int run_sweep(const cli_args *args, const config *base) {
+  sweep s;
+  message error;
+  l2o_diag diag = {""};
+  config **configs = NULL;
+  int exit_code = EXIT_WRONG_USE;
+  if (!sweep_parse(&s, args->sweep, &error)) {
+    complain(NULL, error.text, exit_code);
+  } else if (ranks_any(!(configs = calloc(s.count, sizeof *configs)))) {
+    exit_code = complain(NULL, "out of memory", EXIT_FAILED);
+  } else {
+    const l2o_status status = ranks_agree(prepare_points(configs, args, base, &s, &diag), &diag);
+    exit_code = status ? setup_failed(NULL, status, &diag) : run_points(&s, configs, args, base);
+  }
+  for (size_t i = 0; configs && i < s.count; i++)
+    config_free(configs[i]);
+  free(configs);
+  sweep_free(&s);
+  return exit_code;
+}
+
 int main(int argc, char **argv) {
   cli_args args;
   config *c;
@@ -478,13 +622,17 @@ int main(int argc, char **argv) {
     return EXIT_WRONG_USE;
   engine_start();
   if (ranks_load(&args, &c, COMMAND_EVAL, argc, argv, gsl_solvers, &exit_code)) {
-    evaluation e = {.args = &args, .c = c, .drawing = ATOMIC_FLAG_INIT};
-    exit_code = run(&e);
-    evaluation_free(&e);
+    if (args.sweep) {
+      exit_code = run_sweep(&args, c);
+    } else {
+      evaluation e = {.args = &args, .c = c, .drawing = ATOMIC_FLAG_INIT};
+      exit_code = run(&e);
+      evaluation_free(&e);
+    }
     config_free(c);
   }
   args_free(&args);
   if (fflush(stdout) != 0 || ferror(stdout))
-    exit_code = complain("cannot write to the standard output", EXIT_FAILED);
+    exit_code = complain(NULL, "cannot write to the standard output", EXIT_FAILED);
   return ranks_end(exit_code);
 }

@@ -109,6 +109,8 @@ static l2o_status begin_model(training *t, l2o_diag *diag) {
   const char *init = config_text(t->c, "model.init"), *spec = config_model_spec(t->c);
   l2o_model *fresh = NULL; /* knows the value of every option */
   l2o_status status = e->model_new(init ? &fresh : &t->model, spec, config_integer(t->c, "model.seed"), diag);
+  if (!status && !init)
+    status = e->model_fit(t->model, t->family, config_integer(t->c, "train.seed"), diag);
   if (!status && init)
     status = e->model_load(&t->model, init, spec, diag);
   if (!status && init)

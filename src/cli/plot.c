@@ -84,13 +84,38 @@ static double furthest(const plot *p) {
   return x > 0 ? x : 1;
 }
 
+/* Where the axis ends, and its ticks: the values themselves, or some of them if they are too many to read. */
+static void write_axis(const plot *p, FILE *out) {
+  enum { LEGIBLE = 16, ROOM = 80 }; /* ticks; characters beside each other */
+  size_t letters = 0;
+  const double *x = p->count ? p->curves[0].x : NULL;
+  if (!p->ticks || !x) {
+    fprintf(out, "set xrange [0:%.8g]\n", furthest(p));
+    return;
+  }
+  const double last = x[p->length - 1], room = last > x[0] ? 0.05 * (last - x[0]) : 0.5;
+  if (p->logarithmic_x)
+    fprintf(out, "set logscale x\nset xrange [%.8g:%.8g]\n", x[0] / 1.2, last * 1.2);
+  else
+    fprintf(out, "set xrange [%.8g:%.8g]\n", x[0] - room, last + room);
+  fputs("unset mxtics\nset xtics (", out);
+  for (size_t k = 0; k < p->length; k += (p->length + LEGIBLE - 1) / LEGIBLE) {
+    fputs(k ? ", " : "", out);
+    put_quoted(out, p->ticks[k]);
+    fprintf(out, " %.8g", x[k]);
+    letters += strlen(p->ticks[k]) + 2;
+  }
+  fprintf(out, ") noenhanced%s\n", letters > ROOM ? " rotate by 30 right" : "");
+}
+
 static void write_script(const plot *p, FILE *out, const size_t *order) {
   const scale s = find_scale(p);
   const size_t stride = (p->length + MAX_POINTS - 1) / MAX_POINTS;
-  fputs("# Drawn by l2o-eval; `gnuplot convergence.gp` in this folder draws it again.\n"
-        "# Columns of the data: place on the axis, 10 % quantile, median, 90 % quantile over the instances.\n"
-        "if (!exists(\"stem\")) stem = \"convergence\"\n",
-        out);
+  fprintf(out,
+          "# Drawn by l2o-eval; `gnuplot %s.gp` in this folder draws it again.\n"
+          "# Columns of the data: place on the axis, 10 %% quantile, median, 90 %% quantile over the instances.\n"
+          "if (!exists(\"stem\")) stem = \"%s\"\n",
+          p->name, p->name);
   for (size_t i = 0; i < p->count; i++) {
     fprintf(out, "$curve%zu << END\n", i);
     for (size_t k = 0; k < p->length; k++) {
@@ -113,7 +138,7 @@ static void write_script(const plot *p, FILE *out, const size_t *order) {
   fputs(" noenhanced\n", out);
   if (s.logarithmic)
     fputs("set logscale y\nunset mytics\nset format y \"10^{%T}\"\n", out);
-  fprintf(out, "set xrange [0:%.8g]\n", furthest(p));
+  write_axis(p, out);
   fputs("set border 3 lc rgb \"#666666\"\nset tics nomirror out\nset grid ytics lc rgb \"#dddddd\" lw 1 lt 1\n"
         "set key outside right center vertical Left reverse noenhanced samplen 2 spacing 1.3\n"
         "do for [type in \"svg png\"] {\n"
@@ -130,24 +155,25 @@ static void write_script(const plot *p, FILE *out, const size_t *order) {
             order[i], colours[p->curves[order[i]].colour % COLOURS]);
   for (size_t i = 0; i < p->count; i++) {
     const plot_curve *c = &p->curves[order[i]];
-    fprintf(out, "$curve%zu using 1:3 with lines lw 2 dt %zu lc rgb \"%s\" title ", order[i], c->colour / COLOURS % 5 + 1,
-            colours[c->colour % COLOURS]);
+    fprintf(out, "$curve%zu using 1:3 with %s lw 2 dt %zu lc rgb \"%s\" title ", order[i],
+            p->ticks ? "linespoints pt 7 ps 0.7" : "lines", c->colour / COLOURS % 5 + 1, colours[c->colour % COLOURS]);
     put_quoted(out, c->label);
     fputs(i + 1 < p->count ? ", \\\n    " : "\n", out);
   }
   fputs("  unset output\n}\n", out);
 }
 
-/* Runs `gnuplot -e stem='STEM' convergence.gp` in the folder, without a shell. Its exit status, or -1. */
-static int run_gnuplot(const char *dir, const char *stem) {
-  char set_stem[80];
+/* Runs `gnuplot -e stem='STEM' NAME.gp` in the folder, without a shell. Its exit status, or -1. */
+static int run_gnuplot(const char *dir, const char *name, const char *stem) {
+  char set_stem[80], script[40];
+  snprintf(script, sizeof script, "%s.gp", name);
   snprintf(set_stem, sizeof set_stem, "stem='%s'", stem);
   pid_t child = fork();
   if (child == 0) {
     int nothing = open("/dev/null", O_RDONLY);
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || chdir(dir) != 0)
       _exit(1);
-    execlp("gnuplot", "gnuplot", "-e", set_stem, "convergence.gp", (char *)NULL);
+    execlp("gnuplot", "gnuplot", "-e", set_stem, script, (char *)NULL);
     _exit(errno == ENOENT ? NO_GNUPLOT : 126);
   }
   int status = 0;
@@ -160,10 +186,10 @@ static int run_gnuplot(const char *dir, const char *stem) {
 }
 
 /* Puts the drawing in its place, or removes it. */
-static l2o_status take_drawing(const char *dir, const char *stem, const char *type, bool good, l2o_diag *diag) {
+static l2o_status take_drawing(const char *dir, const char *name, const char *stem, const char *type, bool good, l2o_diag *diag) {
   char from_name[80], to_name[40];
   snprintf(from_name, sizeof from_name, "%s.%s", stem, type);
-  snprintf(to_name, sizeof to_name, "convergence.%s", type);
+  snprintf(to_name, sizeof to_name, "%s.%s", name, type);
   char *from = output_path(dir, from_name), *to = output_path(dir, to_name);
   l2o_status status = from && to ? L2O_OK : l2o_fail(diag, L2O_ERR_NOMEM, "out of memory");
   if (!status && good && rename(from, to) != 0)
@@ -177,11 +203,12 @@ static l2o_status take_drawing(const char *dir, const char *stem, const char *ty
 
 l2o_status plot_draw(const plot *p, const char *dir, l2o_diag *diag) {
   l2o_atomic_file file;
-  char *path, stem[60];
+  char *path, stem[60], script[40];
   size_t *order = calloc(p->count, sizeof *order);
   if (!order)
     return l2o_fail(diag, L2O_ERR_NOMEM, "out of memory");
-  l2o_status status = output_begin(&file, &path, dir, "convergence.gp", diag);
+  snprintf(script, sizeof script, "%s.gp", p->name);
+  l2o_status status = output_begin(&file, &path, dir, script, diag);
   if (!status) {
     order_by_end(p, order);
     write_script(p, file.stream, order);
@@ -191,13 +218,14 @@ l2o_status plot_draw(const plot *p, const char *dir, l2o_diag *diag) {
   free(order);
   if (status)
     return status;
-  snprintf(stem, sizeof stem, ".convergence-%ld", (long)getpid());
-  int answer = run_gnuplot(dir, stem);
-  l2o_status svg = take_drawing(dir, stem, "svg", answer == 0, diag), png = take_drawing(dir, stem, "png", answer == 0, diag);
+  snprintf(stem, sizeof stem, ".%s-%ld", p->name, (long)getpid());
+  int answer = run_gnuplot(dir, p->name, stem);
+  l2o_status svg = take_drawing(dir, p->name, stem, "svg", answer == 0, diag),
+             png = take_drawing(dir, p->name, stem, "png", answer == 0, diag);
   if (answer == NO_GNUPLOT)
-    return l2o_fail(diag, L2O_ERR_NOTSUP,
-                    "no figure: gnuplot is not installed (apt-get install gnuplot-nox); %.150s/trace.csv stands", dir);
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "no figure: gnuplot is not installed (apt-get install gnuplot-nox); %.150s/%s.csv stands",
+                    dir, p->ticks ? "sweep" : "trace");
   if (answer != 0)
-    return l2o_fail(diag, L2O_ERR_IO, "no figure: gnuplot failed on %.150s/convergence.gp", dir);
+    return l2o_fail(diag, L2O_ERR_IO, "no figure: gnuplot failed on %.150s/%s", dir, script);
   return svg ? svg : png;
 }

@@ -303,8 +303,7 @@ void report_sort(report *r) {
   }
 }
 
-/* "1e-2", "5e-4": as one writes tolerances. */
-static void format_tolerance(double tolerance, char *out, size_t size) {
+void report_format_tolerance(double tolerance, char *out, size_t size) {
   char text[40], *exponent;
   for (int digits = 0; digits < 17; digits++) {
     snprintf(text, sizeof text, "%.*e", digits, tolerance);
@@ -427,7 +426,7 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
   column *label = add_column(g, r, true, "solver");
   if (r->gradient_tolerance > 0) {
     char title[CELL] = "to |g| ";
-    format_tolerance(r->gradient_tolerance, title + 7, sizeof title - 7);
+    report_format_tolerance(r->gradient_tolerance, title + 7, sizeof title - 7);
     column *to = add_column(g, r, false, title);
     for (size_t i = 0; to && i < r->count; i++)
       format_to_gradient(to->cells[i], CELL, &r->solvers[i], r->instances);
@@ -438,7 +437,7 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
   *tolerances = 0;
   for (size_t t = 0; gap && t < r->tolerance_count && t < COLUMNS - 10; t++) {
     char title[CELL] = "to ";
-    format_tolerance(r->tolerances[t], title + 3, sizeof title - 3);
+    report_format_tolerance(r->tolerances[t], title + 3, sizeof title - 3);
     column *to = add_column(g, r, false, title);
     *tolerances += to != NULL;
     for (size_t i = 0; to && i < r->count; i++) {
@@ -576,7 +575,7 @@ static void add_solver(cJSON *list, const report *r, const report_solver *s) {
   cJSON *to = cJSON_AddObjectToObject(o, "iterations_to");
   for (size_t t = 0; t < r->tolerance_count; t++) {
     char name[40];
-    format_tolerance(r->tolerances[t], name, sizeof name);
+    report_format_tolerance(r->tolerances[t], name, sizeof name);
     add_number(to, name, s->iterations_to[t]);
   }
 }
@@ -585,6 +584,11 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
   cJSON *root = cJSON_CreateObject(), *problem = cJSON_CreateObject(), *solvers = cJSON_CreateArray();
   cJSON_AddStringToObject(root, "version", l2o_version());
   cJSON_AddStringToObject(root, "config", r->config);
+  if (r->sweep_key) {
+    cJSON *sweep = cJSON_AddObjectToObject(root, "sweep");
+    cJSON_AddStringToObject(sweep, "key", r->sweep_key);
+    cJSON_AddStringToObject(sweep, "value", r->sweep_value);
+  }
   cJSON_AddStringToObject(problem, "family", r->family);
   if (r->unknowns)
     add_number(problem, "n", (double)r->unknowns);
@@ -634,7 +638,8 @@ l2o_status report_plot(const report *r, const char *title, enum report_axis axis
   if (r->minima)
     snprintf(y_label, sizeof y_label, "%s (median, 10-90 %% band)", report_gap_formula(r));
   snprintf(own_title, sizeof own_title, "%s, %zu %sinstances", r->family, r->instances, r->training ? "training " : "");
-  const plot p = {.title = title ? title : own_title,
+  const plot p = {.name = "convergence",
+                  .title = title ? title : own_title,
                   .x_label = x_labels[axis],
                   .y_label = y_label,
                   .curves = curves,

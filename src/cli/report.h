@@ -29,6 +29,7 @@ typedef struct report_solver {
 typedef struct report {
   const char *config, *family, *precision;
   const char *note;                       /* on the data, or NULL */
+  const char *sweep_key, *sweep_value;    /* the value of a sweep that this is; NULL: of none */
   size_t unknowns, instances, iterations; /* unknowns 0: they differ */
   size_t points;                          /* trace.csv keeps about so many iterations of each solver, and the last; 0: all */
   uint64_t seed;
@@ -48,6 +49,8 @@ enum report_trace { TRACE_QUANTILES, TRACE_ALL, TRACE_NONE };
 
 /* "(f - f*)/|f*|" */
 const char *report_gap_formula(const report *r);
+/* "1e-2", "5e-4": as one writes tolerances. */
+void report_format_tolerance(double tolerance, char *out, size_t size);
 void report_trace_header(FILE *csv);
 /* Adds a solver, and its rows to the CSV unless that is NULL. @return L2O_ERR_NOMEM. */
 l2o_status report_add(report *r, const engine_runs *runs, const char *label, const char *rule, const char *model, FILE *csv,

@@ -65,6 +65,33 @@ expect 2 'features=linear+log, but steps/model.safetensors holds a model with fe
 expect 2 'steps/model.safetensors holds a model of kind bfgs-lstm, the config says math-l2o-gd' \
   l2o-train qp.yaml --out new --set model.init=steps/model.safetensors
 
+# Models that are made for one matrix, where they do not belong.
+expect 0 '' l2o-train lista.yaml --quiet --out lista --steps 1
+expect 2 'lista-cp: this model was made for another matrix A: they differ by' l2o-eval lista.yaml --out lista --set eval.problem.dictionary_seed=2
+expect 0 '' l2o-eval lista.yaml --out lista --set eval.problem.dictionary_seed=2 --solver lista-cp:matrix=any
+expect 2 'lista-cp: this model was made for another matrix A' l2o-train lista.yaml --out new --set problem.matrix=fresh
+expect 2 'lista-cp: this model was made for another matrix A' \
+  l2o-train lista.yaml --out new --set model.init=lista/model.safetensors --set problem.dictionary_seed=2
+expect 2 "lista-cp: this model is for a matrix (12, 24), that of problem 'lasso' is (13, 24)" \
+  l2o-eval lista.yaml --out lista --set eval.problem.m=13
+expect 2 "lista-cp: this model is for a matrix (12, 24), that of problem 'lasso' is (12, 25)" \
+  l2o-eval lista.yaml --out lista --set eval.problem.n=25
+expect 2 "the problem's matrix is (m, n) = (12, 24), the model is for m = 13, n = 24" l2o-train lista.yaml --out new --set model.m=13
+expect 2 "the problem's matrix is (m, n) = (12, 24), the model is for m = 12, n = 25" l2o-train lista.yaml --out new --set model.n=25
+for kind in lista-cpss alista; do
+  for key in p p_max; do
+    for share in -0.5 101; do
+      expect 2 "model.$key: found $share, expected a number from 0 to 100" \
+        l2o-train lista.yaml --out new --set model.kind=$kind --set model.$key=$share
+    done
+  done
+done
+expect 0 '' l2o-train lista.yaml --quiet --out only-lista --steps 1 --set model.kind=lista
+expect 2 "lista reads the matrix of 1/2 |A x - y|^2; problem 'logistic' has none; try ista" \
+  l2o-eval log.yaml --model only-lista/model.safetensors --solver lista
+expect 2 "lista is made from the matrix of 1/2 |A x - y|^2; problem 'logistic' has none" \
+  l2o-train lista.yaml --out new --set model.kind=lista --set problem.family=logistic
+
 # Instance files.
 header='{"W":{"dtype":"F64","shape":[1,1,2],"data_offsets":[0,16]},"Y":{"dtype":"F64","shape":[1,1],"data_offsets":[16,24]}}'
 tensor_file good.safetensors "$header" "$ONE$ZERO$ONE"
@@ -82,9 +109,64 @@ tensor_file dtype.safetensors \
 expect 2 'dtype.safetensors' l2o-eval qp.yaml --solver gd --set eval.problem.file=dtype.safetensors --instances 1
 expect 2 'none.safetensors' l2o-train qp.yaml --out new --set problem.file=none.safetensors
 
+MINUS_ONE='\000\000\000\000\000\000\360\277'
+header='{"W":{"dtype":"F64","shape":[1,1,2],"data_offsets":[0,16]},"Y":{"dtype":"F64","shape":[1,1],"data_offsets":[16,24]},"rho":{"dtype":"F64","shape":[1],"data_offsets":[24,32]}}'
+tensor_file rho.safetensors "$header" "$ONE$ONE$ONE$MINUS_ONE"
+expect 2 "rho.safetensors: 'rho' of instance 0 is -1; expected 0 or more" \
+  l2o-eval qp.yaml --solver ista --set eval.problem.file=rho.safetensors --set eval.problem.family=lasso --instances 1
+tensor_file atom.safetensors "$header" "$ONE$ZERO$ONE$ONE"
+expect 2 "atom.safetensors: column 1 of 'W' of instance 0 is zero; expected a dictionary without such" \
+  l2o-eval qp.yaml --solver ista --set eval.problem.file=atom.safetensors --set eval.problem.family=lasso --instances 1
+expect 2 "column 1 of 'W' of instance 0 is zero" l2o-train qp.yaml --out new --set problem.file=atom.safetensors --set problem.family=lasso
+header='{"A":{"dtype":"F64","shape":[2,1],"data_offsets":[0,16]},"b":{"dtype":"F64","shape":[1,2],"data_offsets":[16,32]}}'
+tensor_file labels.safetensors "$header" "$ONE$ONE$ONE$MINUS_ONE"
+expect 0 'n = 1' l2o-eval log.yaml --solver gd --set eval.problem.file=labels.safetensors --instances 1
+tensor_file label.safetensors "$header" "$ONE$ONE$ONE$ZERO"
+expect 2 "label.safetensors: 'b' of instance 0, row 1 is 0; expected one of two labels, -1 or 1" \
+  l2o-eval log.yaml --solver gd --set eval.problem.file=label.safetensors --instances 1
+expect 2 "row 1 is 0; expected one of two labels" l2o-train log.yaml --out new --set problem.file=label.safetensors
+
+# Data and weights that do not suit.
+printf '1 1:2\n2 1:3\n3 1:4\n' >three.libsvm
+expect 2 'three.libsvm has 3 distinct labels, expected 2' \
+  l2o-eval log.yaml --solver gd --set eval.problem.data=three.libsvm --set eval.problem.n=1 --set eval.problem.m=3
+expect 2 'l1: found -1, expected a number from 0' l2o-eval qp.yaml --solver ista --set eval.problem.family=lasso --set eval.problem.l1=-1
+
 # Evaluation on the training data, by accident and on purpose.
 expect 2 'holds the instances to train on' l2o-eval qp.yaml --solver gd --set problem.file=good.safetensors --instances 1
 expect 0 'TRAINING' l2o-eval qp.yaml --solver gd --set problem.file=good.safetensors --instances train
+
+# Shifts.
+printf 'problem: {family: lasso, n: 20, m: 10, sparsity: 3, instances: 2}\n' >lasso.yaml
+expect 2 'problem.shift.start: found far, expected a number' l2o-eval lasso.yaml --solver ista --set problem.shift.start=far
+expect 2 'one of correct, published' l2o-eval lasso.yaml --solver ista --set problem.shift.prox=right
+expect 2 'did you mean problem.shift.function?' l2o-eval lasso.yaml --solver ista --set problem.shift.fucntion=1
+expect 2 'expected keys below it: start, function, prox' l2o-eval lasso.yaml --solver ista --set problem.shift=10
+expect 2 'shift of the start by 1e+300: a shift larger than the data makes sense of' \
+  l2o-eval lasso.yaml --solver ista --set problem.shift.start=1e300 --out new
+expect 2 'a shift larger than the data makes sense of' \
+  l2o-eval lasso.yaml --solver ista --set eval.problem.shift.function=-1e7 --precision single --out new
+expect 0 '' l2o-eval lasso.yaml --solver ista --set problem.shift.function=-1e7
+expect 2 "problem 'qp' has no such term" l2o-eval qp.yaml --solver gd --set problem.shift.prox=published --set problem.shift.function=1
+expect 2 'a shift larger than the data makes sense of' l2o-train qp.yaml --out new --set problem.shift.start=1e300
+
+# Sweeps: what is wrong with any of the values is told before anything is written.
+expect 2 '--sweep problem.n: expected KEY=V1,V2,...' l2o-eval qp.yaml --out new --solver gd --sweep problem.n
+expect 2 '--sweep =3: expected KEY=V1,V2,...' l2o-eval qp.yaml --out new --solver gd --sweep =3
+expect 2 '--sweep problem.n=: no values' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=
+expect 2 'value 2 is empty' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,,9
+expect 2 '8 and 8.0 are the same value' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9,8.0
+expect 2 '--sweep problem.nn: unknown key' l2o-eval qp.yaml --out new --solver gd --sweep problem.nn=8,9
+expect 2 '--sweep problem.n: found many, expected an integer' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,many
+expect 2 '--sweep problem.n: found 0, expected an integer' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,0
+expect 2 'a shift larger than the data makes sense of' l2o-eval qp.yaml --out new --solver gd --sweep problem.shift.start=1,1e300
+expect 2 '--sweep problem.shift: found a single value' l2o-eval qp.yaml --out new --solver gd --sweep problem.shift=1,2
+expect 2 'says where results go' l2o-eval qp.yaml --out new --solver gd --sweep output.dir=a,b
+expect 2 'is a list' l2o-eval qp.yaml --out new --sweep eval.solvers=gd,nesterov
+expect 2 '--sweep given twice' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9 --sweep problem.m=5,6
+expect 2 'does not go with --dump-iterates' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9 --dump-iterates x.safetensors
+expect 2 '--plot needs --out DIR' l2o-eval qp.yaml --plot --solver gd --sweep problem.n=8,9
+expect 2 '--sweep belongs to l2o-eval' l2o-train qp.yaml --out new --sweep problem.n=8,9
 
 # Sizes.
 expect 2 'found 0' l2o-eval qp.yaml --instances 0 --solver gd

@@ -41,7 +41,7 @@ wait_for() {
 
 # Nothing that was begun and not finished lies about in the folder.
 tidy() {
-  left=$(find "$1" -name '*.tmp-*' -o -name '*.part*' -o -name '.convergence*')
+  left=$(find "$1" -name '*.tmp-*' -o -name '*.part*' -o -name '.convergence*' -o -name '.sweep*')
   [ -z "$left" ] || fail "left behind: $left"
 }
 
@@ -73,4 +73,10 @@ cat >log.yaml <<'END'
 problem: {family: logistic, n: 6, m: 30, instances: 4, seed: 7}
 model: {kind: bfgs-lstm, hidden: 4}
 train: {steps: 16, horizon: 6, unroll: 1, instances: fresh, loss: decrease, checkpoint_every: 5, validation: {instances: 3, every: 8}}
+END
+cat >lista.yaml <<'END'
+problem: {family: lasso, n: 24, m: 12, sparsity: 3, l1: 0.1, matrix: shared, start: zero, instances: 16, seed: 7}
+model: {kind: lista-cp, m: 12, n: 24, layers: 8}
+train: {steps: 300, horizon: 8, loss: last, instances: fresh, optimizer: {lr: 5e-3}, checkpoint_every: 70, threads: 1, validation: {instances: 5, every: 100}}
+eval: {iterations: 8, seed: 99, instances: 50, solvers: [ista, lista-cp]}
 END

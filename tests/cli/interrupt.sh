@@ -51,3 +51,19 @@ wait $child || code=$?
 [ $code -eq 130 ] || fail "exit code $code of l2o-eval, expected 130"
 grep -q interrupted err || fail "the interruption is not told"
 tidy long
+
+# A sweep that is cut short reports the values that had finished.
+l2o-eval qp.yaml --out swept --solver gd --instances 60 --threads 1 --set output.trace=none \
+  --sweep eval.iterations=10,20,400000 >out 2>err &
+child=$!
+wait_for test -s swept/eval.iterations=400000/config.yaml
+sleep 0.2
+kill -INT $child
+code=0
+wait $child || code=$?
+[ $code -eq 130 ] || fail "exit code $code of a sweep, expected 130"
+grep -q 'eval.iterations=400000: interrupted' err || fail "the interruption is not told"
+grep -q '2 of 3 values' out || fail "the values that had finished are not shown"
+[ "$(cut -d, -f1,2 swept/sweep.csv | tr '\n' ' ')" = 'value,solver 10,gd 20,gd ' ] || fail "sweep.csv of the values that had finished"
+[ ! -e swept/eval.iterations=400000/summary.json ] || fail "a summary of a value that had not finished"
+tidy swept

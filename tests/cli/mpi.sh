@@ -92,6 +92,21 @@ for precision in single double; do
   done
 done
 
+# A sweep, too.
+for n in 0 2; do
+  launch=
+  [ $n -eq 0 ] || launch="ranks $n"
+  expect 0 'by problem.shift.start' $launch l2o-eval qp.yaml --out "sweep$n" --model alone/model.safetensors --sweep problem.shift.start=-10,0,10
+  cp out "sweep$n/table"
+done
+same sweep0/table sweep2/table
+same sweep0/sweep.csv sweep2/sweep.csv
+no_times sweep0/problem.shift.start=10/summary.json >one
+no_times sweep2/problem.shift.start=10/summary.json >two
+same one two
+expect 2 '--sweep problem.n: found x, expected an integer' ranks 2 l2o-eval qp.yaml --out new --sweep problem.n=8,x
+[ "$(wc -l <err)" -eq 1 ] || fail "more than one message"
+
 # Mistakes: one sentence, whoever makes them, the exit code of one process, nothing half-written.
 expect 2 'did you mean train.steps?' ranks 4 l2o-train qp.yaml --out new --set train.stpes=3
 [ "$(wc -l <err)" -eq 1 ] || fail "more than one message"

@@ -189,6 +189,33 @@ static void another_family_for_evaluation(void **state) {
   config_free(c);
 }
 
+/* The evaluation is shifted as the problem is, unless it says otherwise; saying so leaves the rest as it was. */
+static void shifts(void **state) {
+  (void)state;
+  config *c = parse_good("problem: {family: lasso}\n", NULL, 0);
+  assert_true(config_real(c, "problem.shift.start") == 0 && config_real(c, "eval.problem.shift.function") == 0);
+  assert_true(config_is(c, "problem.shift.prox", "correct") && config_is(c, "eval.problem.shift.prox", "correct"));
+  config_free(c);
+  const char *sets[] = {"problem.shift.start=-10.5", "problem.shift.prox=published"};
+  c = parse_good("problem: {family: lasso, file: a.safetensors}\neval: {problem: {shift: {function: 20}}}\n", sets, 2);
+  char *text = written(c);
+  config *again = parse_good(text, NULL, 0);
+  for (int i = 0; i < 2; i++) {
+    const config *d = i ? again : c;
+    assert_true(config_real(d, "problem.shift.start") == -10.5 && config_real(d, "problem.shift.function") == 0);
+    assert_true(config_real(d, "eval.problem.shift.start") == -10.5 && config_real(d, "eval.problem.shift.function") == 20);
+    assert_true(config_is(d, "eval.problem.shift.prox", "published"));
+    assert_string_equal(config_family_file(d, true), "a.safetensors");
+  }
+  assert_string_equal(config_identity(c), config_identity(again));
+  free(text);
+  config_free(again);
+  config_free(c);
+  c = parse_good("problem: {family: qp, n: 6, file: a.safetensors}\neval: {problem: {n: 7, shift: {start: 1}}}\n", NULL, 0);
+  assert_null(config_family_file(c, true));
+  config_free(c);
+}
+
 static void written_reads_back(void **state) {
   (void)state;
   const char *sets[] = {"output.title=\"it's: 5\\u2028 # % \\\\ \"", "output.dir=null", "train.optimizer.lr=1.2345678901234567e-07",
@@ -265,7 +292,14 @@ static void mistakes(void **state) {
       {QP "train: {lr: 4}\n", NULL, "run.yaml:2: train.lr: unknown key; did you mean train.optimizer.lr?"},
       {QP "fleet: 4\n", NULL, "run.yaml:2: fleet: unknown key; known here: seed, problem, model, train, eval, output"},
       {"problem: {family: qp, smapler: x}\n", NULL, "run.yaml:1: problem.smapler: unknown key; did you mean problem.sampler?"},
-      {"problem: {family: qp, shift: {start: 1}}\n", NULL, "run.yaml:1: problem.shift: unknown key; known here: family, "},
+      {"problem: {family: qp, shift: 1}\n", NULL,
+       "run.yaml:1: problem.shift: found a single value, expected keys below it: start, function, prox"},
+      {"problem: {family: qp, shift: {strat: 1}}\n", NULL,
+       "run.yaml:1: problem.shift.strat: unknown key; did you mean problem.shift.start?"},
+      {QP, "problem.shift.start=far", "--set problem.shift.start: found far, expected a number"},
+      {QP, "problem.shift.start=.inf", "--set problem.shift.start: found .inf, expected a number"},
+      {QP, "eval.problem.shift.prox=wrong", "--set eval.problem.shift.prox: found wrong, expected one of correct, published"},
+      {QP, "--sweep problem.n=5.5", "--sweep problem.n: found 5.5, expected an integer from 1 to"},
       {"problem: {family: qp, condition: 3}\n", NULL, "run.yaml:1: problem.condition: unknown key; known here: family, "},
       {QP "eval: {problem: {seed: 3}}\n", NULL, "run.yaml:2: eval.problem.seed: unknown key; did you mean eval.seed?"},
       {"problem: {family: qpp}\n", NULL, "run.yaml:1: problem.family: there is no family 'qpp'; did you mean 'qp'?"},
@@ -534,6 +568,7 @@ int main(void) {
       cmocka_unit_test(words_have_numbers),
       cmocka_unit_test(sets_in_order),
       cmocka_unit_test(another_family_for_evaluation),
+      cmocka_unit_test(shifts),
       cmocka_unit_test(written_reads_back),
       cmocka_unit_test(identity),
       cmocka_unit_test(mistakes),
