@@ -3,9 +3,11 @@
  * Guarantees", CVPR 2024, arXiv 2506.14263), for F = f + h. With g = grad f(x), [c, d] the subdifferential of h at x, and gamma the
  * norms that g, c and d have at x_0, each at least 1e-20:
  *
- *   R, Q, B (b3, b4) = network(g / gamma_g, c / gamma_c, d / gamma_d)        nn/go_math_l2o.h; R in base steps s, Q in history
- * factors p = x - R o g - Q o v - b3 x+ = prox_{R h}(p) G = x - x+ - b3;  variant lh: (x - x+ - b3) / R;  std: (x - x+ - b3 - Q o
- * v) / R v+ = B o v + (1 - B) o G - b4,   v_0 = 0
+ *   R, Q, B (b3, b4) = network(g / gamma_g, c / gamma_c, d / gamma_d)    nn/go_math_l2o.h; R in base steps, Q in history factors
+ *   p  = x - R o g - Q o v - b3
+ *   x+ = prox_{R h}(p)
+ *   G  = x - x+ - b3;  variant lh: (x - x+ - b3) / R;  std: (x - x+ - b3 - Q o v) / R
+ *   v+ = B o v + (1 - B) o G - b4,   v_0 = 0
  *
  * Neither x nor F enters but through gradients: a shift of the variables changes nothing. docs/derivations/go_math_l2o.md derives
  * the backward pass. */

@@ -33,6 +33,11 @@ static l2o_recurrent_shape shape_of(size_t inputs, size_t layers, size_t hidden)
   return (l2o_recurrent_shape){.inputs = inputs, .layers = layers, .hidden = hidden, .outputs = 2};
 }
 
+static l2o_recurrent_shape direct_of(l2o_recurrent_shape shape) {
+  shape.direct = true;
+  return shape;
+}
+
 static subject *subject_of(l2o_recurrent_shape shape) {
   subject *s = calloc(1, sizeof *s);
   l2o_model *m = &s->model;
@@ -245,6 +250,8 @@ static double difference(subject *s, pass *p, l2o_real *entry) {
 /* No kink within reach of the differences: biases of the layer behind the stack that keep it away from them, on both sides. */
 static void away_from_kinks(subject *s) {
   const size_t H = s->net.shape.hidden;
+  if (s->net.shape.direct)
+    return;
   l2o_real *bias = l2o_model_values(&s->model, 4 * s->net.shape.layers + 1);
   for (size_t k = 0; k < H; k++)
     bias[k] = k % 3 == 1 ? -4 : 4;
@@ -262,8 +269,9 @@ static void compare_with_differences(subject *s, pass *p, l2o_real *entries, con
 
 static void gradients_are_central_differences(void **state) {
   (void)state;
-  for (size_t layers = 1; layers <= 3; layers++) {
-    subject *s = subject_of(shape_of(2, layers, 4));
+  for (size_t i = 0; i < 6; i++) {
+    const l2o_recurrent_shape shape = shape_of(2, 1 + i / 2, 4);
+    subject *s = subject_of(i % 2 ? direct_of(shape) : shape);
     pass p = pass_of(s, 5, 4);
     away_from_kinks(s);
     forward(s, &p, true);
@@ -303,6 +311,45 @@ static void truncation_adds_segments(void **state) {
   free_subject(s);
 }
 
+/* Without the layer between: what the network does whose layer is the identity, where h is positive (c_0 is, and so is what every
+ * step adds to c). */
+static void a_direct_network_is_one_with_an_idle_layer(void **state) {
+  (void)state;
+  enum { L = 2, H = 5, N = 70, T = 3 };
+  subject *direct = subject_of(direct_of(shape_of(3, L, H))), *idle = subject_of(shape_of(3, L, H));
+  const size_t stack = 4 * L, layer = H * (H + 1), before = idle->model.tensors[stack].offset;
+  assert_int_equal(direct->model.tensor_count + 2, idle->model.tensor_count);
+  assert_string_equal(direct->model.tensors[stack].name, "head.weight");
+  assert_int_equal(direct->model.parameter_count + layer, idle->model.parameter_count);
+  for (size_t l = 0; l < L; l++)
+    for (size_t k = 2 * H; k < 3 * H; k++)
+      l2o_model_values(&direct->model, 4 * l + 2)[k] = 9; /* g near 1 */
+  memcpy(idle->model.parameters, direct->model.parameters, before * sizeof(l2o_real));
+  for (size_t k = 0; k < H * H; k++)
+    l2o_model_values(&idle->model, stack)[k] = k % (H + 1) == 0;
+  memset(l2o_model_values(&idle->model, stack + 1), 0, H * sizeof(l2o_real));
+  memcpy(idle->model.parameters + before + layer, direct->model.parameters + before, 2 * (H + 1) * sizeof(l2o_real));
+  l2o_recurrent_build(&direct->net, &direct->model, 0), l2o_recurrent_build(&idle->net, &idle->model, 0);
+  pass a = pass_of(direct, N, T), b = pass_of(idle, N, T);
+  const size_t states = l2o_recurrent_state_len(&a.shape, N);
+  assert_int_equal(states, l2o_recurrent_state_len(&b.shape, N));
+  for (size_t i = 0; i < states; i++)
+    a.state[i] = b.state[i] = (l2o_real)fabs((double)a.state[i]);
+  assert_close(forward(direct, &a, true), forward(idle, &b, true), BY_PRECISION(1e-13, 1e-5), 0);
+  backward(direct, &a, false), backward(idle, &b, false);
+  for (size_t i = 0; i < T * 2 * N; i++)
+    assert_close(a.y[i], b.y[i], 0, BY_PRECISION(1e-14, 1e-5));
+  assert_same_reals(a.end, b.end, states);
+  for (size_t i = 0; i < states; i++)
+    assert_close(a.dstate[i], b.dstate[i], 0, BY_PRECISION(1e-13, 1e-4));
+  for (size_t i = 0; i < T * 3 * N; i++)
+    assert_close(a.du[i], b.du[i], 0, BY_PRECISION(1e-13, 1e-4));
+  for (size_t i = 0; i < direct->model.parameter_count; i++)
+    assert_close(a.gradient[i], b.gradient[i < before ? i : i + layer], 1e-12, BY_PRECISION(1e-11, 1e-2));
+  free_pass(&a), free_pass(&b);
+  free_subject(direct), free_subject(idle);
+}
+
 /* ---- coordinates ---- */
 
 static const size_t NUMBERS[] = {1, 2, 7, 63, 64, 65, 130};
@@ -339,9 +386,8 @@ static void assert_same_coordinate(const pass *a, size_t j, const pass *b, size_
 }
 
 /* A coordinate's outputs, states and derivatives are those that it has alone; gradients are the sums over coordinates. */
-static void coordinates_are_together_as_alone(void **state) {
-  (void)state;
-  subject *s = subject_of(shape_of(7, 2, 20));
+static void compare_together_and_alone(l2o_recurrent_shape shape) {
+  subject *s = subject_of(shape);
   for (size_t i = 0; i < OF_NUMBERS; i++) {
     const size_t n = NUMBERS[i];
     pass all = pass_of(s, n, 3), one = pass_of(s, 1, 3);
@@ -367,6 +413,12 @@ static void coordinates_are_together_as_alone(void **state) {
   free_subject(s);
 }
 
+static void coordinates_are_together_as_alone(void **state) {
+  (void)state;
+  compare_together_and_alone(shape_of(7, 2, 20));
+  compare_together_and_alone(direct_of(shape_of(2, 2, 20)));
+}
+
 static void permuted_coordinates_give_permuted_outputs(void **state) {
   (void)state;
   enum { N = 130 };
@@ -385,7 +437,8 @@ static void permuted_coordinates_give_permuted_outputs(void **state) {
 static void a_tape_changes_nothing(void **state) {
   (void)state;
   for (size_t i = 0; i < OF_NUMBERS; i++) {
-    subject *s = subject_of(shape_of(1 + i, 1 + i % 3, 1 + 3 * i));
+    const l2o_recurrent_shape shape = shape_of(1 + i, 1 + i % 3, 1 + 3 * i);
+    subject *s = subject_of(i % 2 ? direct_of(shape) : shape);
     pass a = pass_of(s, NUMBERS[i], 4), b = pass_of(s, NUMBERS[i], 4);
     forward(s, &a, true), forward(s, &b, false);
     assert_same_reals(a.y, b.y, 4 * 2 * NUMBERS[i]);
@@ -659,6 +712,7 @@ int main(void) {
       cmocka_unit_test(gradients_are_central_differences),
 #endif
       cmocka_unit_test(truncation_adds_segments),
+      cmocka_unit_test(a_direct_network_is_one_with_an_idle_layer),
       cmocka_unit_test(coordinates_are_together_as_alone),
       cmocka_unit_test(permuted_coordinates_give_permuted_outputs),
       cmocka_unit_test(a_tape_changes_nothing),
