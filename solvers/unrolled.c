@@ -143,10 +143,9 @@ void l2o_unrolled_count(l2o_iterate *it) {
 
 /* ---- x+ = shrink(x - gamma W'(A x - y)) ---- */
 
-/* scratch: r (m), W'r or W dv (m or n), what the selection needs (n) */
+/* scratch: r (m), W'r (n), what the selection needs (n); on the way back W dv (m) */
 size_t l2o_coupled_scratch_len(const l2o_iterate *it) {
-  const size_t m = l2o_unrolled_of(it->model)->m;
-  return m + (m > it->n ? m : it->n) + it->n;
+  return l2o_unrolled_of(it->model)->m + 2 * it->n;
 }
 /* tape: r (m), marks (n), k */
 size_t l2o_coupled_tape_len(const l2o_iterate *it) {
@@ -160,7 +159,7 @@ l2o_status l2o_coupled_step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   const l2o_instance *d = l2o_squares_of(it->problem);
   const size_t m = u->m, n = it->n;
   const l2o_real gamma = layer.gamma ? *layer.gamma : 1;
-  l2o_real *r = tape ? tape : it->scratch, *step = it->scratch + m, *scratch = step + (m > n ? m : n);
+  l2o_real *r = tape ? tape : it->scratch, *step = it->scratch + m, *scratch = step + n;
   l2o_unrolled_count(it);
   l2o_residual(r, d->matrix, it->x, d->vector, m, n);
   l2o_gemv_t(step, layer.first, r, m, n);

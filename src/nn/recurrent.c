@@ -210,16 +210,19 @@ static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_re
   double *end = sum + l2o_recurrent_sum_len(&net->shape);
   l2o_gemm(work, dy, false, z, true, O, H + 1, m);
   add(end - (H + 1) * O, work, (H + 1) * O);
-  for (size_t k = 0; k < H; k++)
-    for (size_t j = 0; j < m; j++) {
-      l2o_real d = 0;
-      for (size_t o = 0; o < O; o++)
-        d += net->head_parameters[o * (H + 1) + k] * dy[o * m + j];
+  for (size_t k = 0; k < H; k++) { /* a coordinate after the other innermost: vectors, where the heads are but a few */
+    const l2o_real *w = net->head_parameters + k;
+    l2o_real *d = dz + k * m;
+    memset(d, 0, m * sizeof *d);
+    for (size_t o = 0; o < O; o++)
+      for (size_t j = 0; j < m; j++)
+        d[j] += w[o * (H + 1)] * dy[o * m + j];
+    for (size_t j = 0; j < m; j++)
       if (direct)
-        dh_last[k * m + j] += d;
+        dh_last[k * m + j] += d[j];
       else
-        dz[k * m + j] = z[k * m + j] > 0 ? d : 0;
-    }
+        d[j] = z[k * m + j] > 0 ? d[j] : 0;
+  }
   end -= (H + 1) * O;
   if (!direct) {
     l2o_gemm(work, dz, false, h, true, H, H + 1, m);

@@ -268,7 +268,7 @@ static void transpose(double *out, const double *A, size_t m, size_t n) {
 /* m <= n. Room: A' (n, m), U (n, m) with rows (A A')^-1 a_j, A A' (m, m), P = A'(A A')^-1 A (n, n), the projector onto the rows of
  * A, whose trace is its rank m. With D = diag(1 / P_jj) the weight is W'A = D P, similar to D^1/2 P D^1/2. */
 static l2o_status wide_weight(double *W, double *largest, const double *A, size_t m, size_t n) {
-  double *At = malloc((2 * m * n + m * m + n * n) * sizeof *At), trace = 0;
+  double *At = calloc(2 * m * n + m * m + n * n, sizeof *At), trace = 0;
   if (!At)
     return L2O_ERR_NOMEM;
   double *U = At + m * n, *gram = U + m * n, *P = gram + m * m;

@@ -89,8 +89,8 @@ done
 expect 0 '' l2o-train lista.yaml --quiet --out only-lista --steps 1 --set model.kind=lista
 expect 2 "lista reads the matrix of 1/2 |A x - y|^2; problem 'logistic' has none; try ista" \
   l2o-eval log.yaml --model only-lista/model.safetensors --solver lista
-expect 2 "lista is made from the matrix of 1/2 |A x - y|^2; problem 'logistic' has none" \
-  l2o-train lista.yaml --out new --set model.kind=lista --set problem.family=logistic
+printf 'problem: {family: logistic, n: 24, m: 12, instances: 2}\nmodel: {kind: lista, m: 12, n: 24}\n' >unrolled-log.yaml
+expect 2 "lista is made from the matrix of 1/2 |A x - y|^2; problem 'logistic' has none" l2o-train unrolled-log.yaml --out new
 
 # Instance files.
 header='{"W":{"dtype":"F64","shape":[1,1,2],"data_offsets":[0,16]},"Y":{"dtype":"F64","shape":[1,1],"data_offsets":[16,24]}}'

@@ -86,9 +86,9 @@ expect 0 '' l2o-eval lista.yaml --out unrolled
 paste learned classical | awk '!($1 < (NR == 1 ? 0.9 : 0.3) * $2) { exit 1 }' || fail "lista-cp does not beat ista"
 for how in '' 'train.unroll=4' 'train.stop_gradient=direction' 'model.kind=lista' 'model.kind=lista-cpss' 'model.kind=alista'; do
   rm -rf whole parts
-  expect 0 '' l2o-train lista.yaml --out whole --steps 60 ${how:+--set $how}
-  expect 0 '' l2o-train lista.yaml --out parts --steps 23 ${how:+--set $how}
-  expect 0 '' l2o-train lista.yaml --out parts --steps 60 ${how:+--set $how} --resume --threads 2
+  expect 0 '' l2o-train lista.yaml --out whole --steps 24 ${how:+--set $how}
+  expect 0 '' l2o-train lista.yaml --out parts --steps 11 ${how:+--set $how}
+  expect 0 '' l2o-train lista.yaml --out parts --steps 24 ${how:+--set $how} --resume --threads 2
   same whole/model.safetensors parts/model.safetensors
   same whole/checkpoint.safetensors parts/checkpoint.safetensors
   same whole/validation.csv parts/validation.csv

@@ -4,6 +4,7 @@
 
 #include "../../solvers/unrolled.h"
 #include "core/linalg.h"
+#include "failing_malloc.h"
 #include "nn/unrolled.h"
 #include "problems/instance.h"
 
@@ -88,18 +89,21 @@ static void untrained_rules_are_ista(void **state) {
   (void)state;
   enum { STEPS = 40 };
   static const char *const specs[][2] = {
-      {"lista", ""}, {"lista", ",shared=false"}, {"lista-cp", ""}, {"ada-lista", ",gamma=0,theta=0"}};
+      {"lista", ""}, {"lista", ",shared=false,step_scale=0.6"}, {"lista-cp", ""}, {"ada-lista", ",gamma=0,theta=0"}};
   static const char *const families[] = {LASSO, "lasso:n=7,m=12,sparsity=2", "qp:n=8,m=5", "least-squares:n=5,m=9"};
   for (size_t i = 0; i < 4; i++)
     for (size_t k = 0; k < 4; k++) {
       l2o_problem p = sampled(families[k], 3, i);
       l2o_model *model = fitted(specs[i][0], &p, specs[i][1]);
       l2o_real x[2][N];
+      char step[40];
       l2o_settings s = l2o_settings_default();
       s.iterations = STEPS;
+      snprintf(step, sizeof step, "step=%.17g", (strstr(specs[i][1], "step_scale") ? 0.6 / 0.9999 : 1) * base_step(&p));
       for (size_t which = 0; which < 2; which++) {
         l2o_diag diag = {""};
         l2o_result r;
+        s.options = which ? step : "";
         normal_reals(x[which], p.n, 4);
         assert_status(l2o_minimize(solver_named(which ? "ista" : specs[i][0]), which ? NULL : model, &p, x[which], &r, &s, &diag),
                       L2O_OK, &diag);
@@ -198,6 +202,36 @@ static void initial_values_of_alista(void **state) {
   l2o_problem_free(&p);
 }
 
+/* Thresholds, steps and step_scale as given, of a fitted model and of one that is not fitted yet. */
+static void options_set_initial_values(void **state) {
+  (void)state;
+  l2o_problem p = sampled(LASSO, 3, 1), ridge = sampled("least-squares:n=9,m=6,ridge=0.5", 3, 1);
+  for (size_t c = 0; c < RULE_COUNT; c++) {
+    char spec[80];
+    snprintf(spec, sizeof spec, "%s:m=6%s,layers=3,theta=0.3", RULES[c], of_one_matrix(RULES[c]) ? ",n=9" : "");
+    l2o_model *unfitted = model_of(spec, 1), *given = fitted(RULES[c], &p, ",layers=3,theta=0.3");
+    size_t learned = 0;
+    for (size_t k = 0; k < 3; k++)
+      assert_true(values_of(unfitted, "theta")[k] == (l2o_real)0.3 && values_of(given, "theta")[k] == (l2o_real)0.3);
+    for (size_t i = 0; i < l2o_model_tensor_count(given); i++)
+      learned += l2o_model_tensor_at(given, i).learned ? l2o_model_tensor_at(given, i).count : 0;
+    assert_int_equal(given->type->sum_len(given), learned);
+    l2o_model_free(unfitted), l2o_model_free(given);
+  }
+  l2o_model *ada = fitted("ada-lista", &p, ",gamma=0.7"), *scaled = fitted("ada-lista", &p, ",gamma=0,theta=0,step_scale=0.5"),
+            *half = fitted("lista-cp", &p, ",step_scale=0.5"), *plain = fitted("lista-cp", &ridge, "");
+  const double L = 0.9999 / base_step(&p), smooth = 0.9999 / base_step(&ridge) - 0.5;
+  assert_true(values_of(ada, "gamma")[0] == (l2o_real)0.7);
+  assert_close(values_of(scaled, "gamma")[0], 0.5 / L, BY_PRECISION(1e-13, 1e-6), 0);
+  assert_close(values_of(scaled, "theta")[0], 0.1 * 0.5 / L, BY_PRECISION(1e-13, 1e-6), 0);
+  assert_close(values_of(half, "theta")[0], 0.1 * 0.5 / L, BY_PRECISION(1e-13, 1e-6), 0);
+  assert_close(values_of(half, "W")[5], 0.5 / L * (double)values_of(half, "A")[5], BY_PRECISION(1e-13, 1e-6), 0);
+  /* of a ridge problem L of A'A alone */
+  assert_close(values_of(plain, "W")[5], 0.9999 / smooth * (double)values_of(plain, "A")[5], BY_PRECISION(1e-12, 1e-5), 0);
+  l2o_model_free(ada), l2o_model_free(scaled), l2o_model_free(half), l2o_model_free(plain);
+  l2o_problem_free(&p), l2o_problem_free(&ridge);
+}
+
 /* start=normal: the matrix is noted, the weights stay N(0, 1/(m n)^2). */
 static void weights_may_start_at_random(void **state) {
   (void)state;
@@ -235,7 +269,7 @@ static void selection_is_the_formula(void **state) {
   l2o_real x[MOST], marks[MOST], scratch[MOST];
   for (size_t n = 1; n <= MOST; n++)
     for (int round = 0; round < 12; round++) {
-      const double share = round % 6 / 5.0, theta = round % 4 * 0.4;
+      const double share = round % 6 / 5.0, theta = round % 4 * 0.5;
       normal_doubles(v, n, 1000 * n + (uint64_t)round);
       for (size_t i = 0; i < n; i++) {
         if (round >= 6) /* with many ties */
@@ -252,8 +286,39 @@ static void selection_is_the_formula(void **state) {
     }
 }
 
+/* 0.07 * 100 is more than 7 in floating point. */
+static void a_share_is_not_rounded_up(void **state) {
+  (void)state;
+  enum { COUNT = 101 };
+  l2o_real x[COUNT], marks[COUNT], scratch[COUNT];
+  size_t kept = 0;
+  for (size_t i = 0; i < COUNT; i++)
+    x[i] = (l2o_real)(1 + i);
+  l2o_shrink(x, marks, 0.5, 0.07, scratch, COUNT);
+  for (size_t i = 0; i < COUNT; i++)
+    kept += marks[i] == L2O_KEPT;
+  assert_int_equal(kept, 7);
+}
+
 static void what_is_not_a_number_stays(void **state) {
   (void)state;
+  enum { COUNT = 9, FINITE = 6, KEPT = 4 };
+  for (uint64_t round = 0; round < 200; round++) { /* wherever it is, the largest of the others are kept */
+    l2o_real v[COUNT], out[COUNT], spare[COUNT];
+    size_t place = round % COUNT;
+    normal_reals(v, COUNT, round);
+    for (size_t i = 0; i < COUNT - FINITE; i++, place = (place + 1 + round % 3) % COUNT)
+      v[place] = (l2o_real)NAN;
+    memcpy(out, v, sizeof v);
+    l2o_shrink(out, NULL, 1e-3, 0.5, spare, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+      size_t larger = 0;
+      for (size_t j = 0; j < COUNT; j++)
+        larger += fabs((double)v[j]) > fabs((double)v[i]);
+      assert_int_equal(isnan(out[i]) != 0, isnan(v[i]) != 0);
+      assert_true(isnan(v[i]) || (out[i] == v[i]) == (larger < KEPT));
+    }
+  }
   l2o_real x[] = {1, (l2o_real)NAN, -2, (l2o_real)INFINITY, 0, 3}, scratch[6];
   l2o_shrink(x, NULL, 0.5, 0.4, scratch, 6); /* two are kept: infinity and 3 */
   assert_true(x[0] == (l2o_real)0.5 && isnan(x[1]) && x[2] == (l2o_real)-1.5 && x[3] == (l2o_real)INFINITY && x[4] == 0 &&
@@ -278,6 +343,13 @@ static void the_share_grows_with_the_layers(void **state) {
     assert_true(l2o_unrolled_at(l2o_unrolled_of(plain), k).share == 0);
   }
   l2o_model_free(model), l2o_model_free(plain);
+  model = model_of("lista-cpss:layers=2,m=3,n=5,p=10,p_max=95,shared=false", 1);
+  for (size_t k = 0; k < 5; k++) {
+    const l2o_unrolled_layer layer = l2o_unrolled_at(l2o_unrolled_of(model), k);
+    assert_close(layer.share, k ? 0.2 : 0.1, 1e-14, 0);
+    assert_true(layer.first == values_of(model, "W") + (k ? 15 : 0));
+  }
+  l2o_model_free(model);
 }
 
 /* ---- derivatives ---- */
@@ -546,6 +618,8 @@ static void problems_that_do_not_fit_are_refused(void **state) {
       assert_names(&diag, "is made from the matrix of 1/2 |A x - y|^2; problem 'quadratic' has none");
       l2o_model_free(empty);
     }
+    assert_status(l2o_model_fit_problem(model, &taller, &diag), L2O_ERR_SHAPE, &diag);
+    assert_names(&diag, "the problem's matrix is (m, n) = (7, 9), the model is for m = 6, n = 9");
     l2o_settings s = l2o_settings_default();
     s.options = "matrix=any";
     assert_status(l2o_run_new(&run, solver_named(RULES[c]), model, &other, &s, &diag), L2O_OK, &diag);
@@ -557,6 +631,26 @@ static void problems_that_do_not_fit_are_refused(void **state) {
   l2o_model_free(gd);
   l2o_problem_free(&own), l2o_problem_free(&other), l2o_problem_free(&larger), l2o_problem_free(&taller), l2o_problem_free(&ridge);
   l2o_problem_free(&quadratic);
+}
+
+/* An entry that is too large, one that is too small, and one that rounding does not explain. */
+static void the_entry_that_differs_is_named(void **state) {
+  (void)state;
+  static const double changes[] = {1.3, -1.3, 1e-4};
+  l2o_problem own = sampled(LASSO, 3, 0);
+  const l2o_instance *d = l2o_squares_of(&own);
+  l2o_model *model = fitted("lista", &own, "");
+  for (size_t i = 0; i < 3; i++) {
+    l2o_real A[M_ROWS * N];
+    l2o_problem p;
+    memcpy(A, d->matrix, sizeof A);
+    A[4 * N + 7] += (l2o_real)changes[i];
+    assert_status(l2o_lasso_new(&p, A, d->vector, NULL, 0.1, 0, M_ROWS, N, NULL), L2O_OK, NULL);
+    refuse("lista", model, &p, L2O_ERR_ARG, i < 2 ? "they differ by 1.3 at entry (4, 7)" : "at entry (4, 7)");
+    l2o_problem_free(&p);
+  }
+  l2o_model_free(model);
+  l2o_problem_free(&own);
 }
 
 static void matrices_without_an_analytic_weight_are_named(void **state) {
@@ -640,6 +734,44 @@ static void a_model_comes_back_with_its_matrix(void **state) {
   l2o_problem_free(&p);
 }
 
+/* ---- memory ---- */
+
+typedef struct fit_of {
+  const char *spec;
+  const l2o_problem *problem;
+} fit_of;
+static l2o_status make_and_fit(void *context) {
+  const fit_of *c = context;
+  l2o_model *model;
+  l2o_run *run;
+  l2o_settings s = l2o_settings_default();
+  l2o_status status = l2o_model_new(&model, c->spec, 1, NULL);
+  if (status)
+    return status;
+  status = l2o_model_fit_problem(model, c->problem, NULL);
+  if (!status && !(status = l2o_run_new(&run, l2o_solver_find(l2o_model_kind_name(model), NULL), model, c->problem, &s, NULL)))
+    l2o_run_free(run);
+  l2o_model_free(model);
+  return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  static const char *const specs[] = {"lista:m=6,n=9", "lista-cp:m=6,n=9", "lista-cpss:m=6,n=9,shared=false", "alista:m=6,n=9",
+                                      "ada-lista:m=6"};
+  if (!allocations_are_counted())
+    skip();
+  l2o_problem wide = sampled(LASSO, 3, 0), tall = sampled("lasso:n=4,m=6", 3, 0);
+  fit_of c = {.problem = &wide};
+  for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    c.spec = specs[i];
+    assert_true(assert_allocations_may_fail(make_and_fit, &c, L2O_OK, ALL_ARE_NEEDED) >= 4);
+  }
+  c = (fit_of){"alista:m=6,n=4", &tall};
+  assert_true(assert_allocations_may_fail(make_and_fit, &c, L2O_OK, ALL_ARE_NEEDED) >= 4);
+  l2o_problem_free(&wide), l2o_problem_free(&tall);
+}
+
 /* ---- the guard, on F = f + h ---- */
 
 typedef struct path {
@@ -708,8 +840,10 @@ int main(void) {
       cmocka_unit_test(untrained_rules_are_ista),
       cmocka_unit_test(the_analytic_weight_is_the_least_coherent),
       cmocka_unit_test(initial_values_of_alista),
+      cmocka_unit_test(options_set_initial_values),
       cmocka_unit_test(weights_may_start_at_random),
       cmocka_unit_test(selection_is_the_formula),
+      cmocka_unit_test(a_share_is_not_rounded_up),
       cmocka_unit_test(what_is_not_a_number_stays),
       cmocka_unit_test(the_share_grows_with_the_layers),
 #ifndef L2O_SINGLE
@@ -719,9 +853,11 @@ int main(void) {
       cmocka_unit_test(the_trainer_agrees),
       cmocka_unit_test(training_beats_ista),
       cmocka_unit_test(problems_that_do_not_fit_are_refused),
+      cmocka_unit_test(the_entry_that_differs_is_named),
       cmocka_unit_test(matrices_without_an_analytic_weight_are_named),
       cmocka_unit_test(options_are_checked),
       cmocka_unit_test_setup_teardown(a_model_comes_back_with_its_matrix, make_folder, remove_folder),
+      cmocka_unit_test(every_allocation_may_fail),
       cmocka_unit_test(the_guard_keeps_its_promises),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
