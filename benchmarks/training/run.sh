@@ -3,7 +3,8 @@
 # libl2o beside PyTorch on the same work, alternating in one run; prints Markdown tables. README.md tells more.
 #   PYTHON=python3  a Python that has torch and safetensors     BUILD=build/benchmarks  where to build
 #   ROUNDS=5  REPEATS=3 (in a round)  THREADS='1 2'  PRECISION=single|double  MODES='eager compiled' (what PyTorch does)
-#   TASKS='small large wide batch batch-wide solve iterate lstm threads'
+#   L2O_CLOCK=processor  seconds of the processor, not of the clock on the wall: THREADS=1 on a machine with much other load
+#   TASKS='small large wide batch batch-wide solve iterate lstm go go-small go-solve threads'
 set -eu
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
@@ -13,7 +14,7 @@ repeats=${REPEATS:-3}
 thread_counts=${THREADS:-1 2}
 L2O_PRECISION=${PRECISION:-single}
 modes=${MODES:-eager compiled}
-tasks=${TASKS:-small large wide batch batch-wide solve iterate lstm threads}
+tasks=${TASKS:-small large wide batch batch-wide solve iterate lstm go go-small go-solve threads}
 export L2O_PRECISION
 here=benchmarks/training
 
@@ -47,15 +48,16 @@ cmake --build "$build" --target "bench_training$suffix" "bench_lstm$suffix" >"$w
 TORCHINDUCTOR_CACHE_DIR=$work/inductor # compilation is timed from nothing
 export TORCHINDUCTOR_CACHE_DIR
 
-# ours PROGRAM ARGUMENTS..., peer MODE PROGRAM ARGUMENTS...: PROGRAM is training or lstm
+# ours PROGRAM ARGUMENTS..., peer MODE PROGRAM ARGUMENTS...: PROGRAM is math_l2o_gd, go_math_l2o or lstm
 ours() {
-  ours_program=$build/benchmarks/bench_$1$suffix
+  case $1 in lstm) ours_program=bench_lstm ;; *) ours_program=bench_training ;; esac
+  ours_program=$build/benchmarks/$ours_program$suffix
   shift
   "$ours_program" "$@"
 }
 peer() {
   peer_mode=$1
-  case $2 in training) peer_program=math_l2o_gd.py ;; *) peer_program=$2.py ;; esac
+  peer_program=$2.py
   shift 2
   L2O_MODE=$peer_mode "$python" "$here/$peer_program" "$@"
 }
@@ -152,10 +154,11 @@ speedup() {
       '{printf "| %s | %s | %s | %.2f (%.2f to %.2f) | %.2f |\n", label, one, two, $1, $2, $3, $4 / $5}'
 }
 
-# prepare FOLDER N M BATCH HIDDEN: the data
+# prepare PROGRAM FOLDER N M BATCH HIDDEN: the data
 prepare() {
-  mkdir "$work/$1"
-  ours training write "$work/$1" "$2" "$3" "$4" "$5"
+  mkdir "$work/$2"
+  case $1 in go_math_l2o) prepare_rule=go-math-l2o ;; *) prepare_rule=math-l2o-gd ;; esac
+  ours "$1" write "$work/$2" "$3" "$4" "$5" "$6" "$prepare_rule"
 }
 
 # agree LABEL PROGRAM FOLDER T: do both sides compute the same loss and gradients?
@@ -179,39 +182,47 @@ echo "$versions; $library $(sed -n 's/^project(l2o VERSION \([0-9.]*\).*/\1/p' C
 echo
 echo "Agreement (at most $tolerance of the largest entry):"
 echo
-wide_modes=$modes batch_modes=$modes batch_wide_modes=$modes
+wide_modes=$modes batch_modes=$modes batch_wide_modes=$modes go_modes=$modes
 if wants small || wants solve; then
-  prepare small 32 20 32 1024
-  agree '32x20, batch 32, hidden 1024' training small 100
+  prepare math_l2o_gd small 32 20 32 1024
+  agree '32x20, batch 32, hidden 1024' math_l2o_gd small 100
 fi
 if wants large; then
-  prepare large 512 400 10 1024
-  agree '512x400, batch 10, hidden 1024' training large 100
+  prepare math_l2o_gd large 512 400 10 1024
+  agree '512x400, batch 10, hidden 1024' math_l2o_gd large 100
 fi
 if wants wide; then
-  prepare wide 512 400 10 5120
-  if fits 100 5120 5120; then agree '512x400, batch 10, hidden 5120' training wide 100; else wide_modes=''; fi
+  prepare math_l2o_gd wide 512 400 10 5120
+  if fits 100 5120 5120; then agree '512x400, batch 10, hidden 5120' math_l2o_gd wide 100; else wide_modes=''; fi
 fi
 if wants batch || wants threads; then
-  prepare batch 512 400 32 1024
+  prepare math_l2o_gd batch 512 400 32 1024
   if wants batch; then
-    if fits 100 16384 1024; then agree '512x400, batch 32, hidden 1024' training batch 100; else batch_modes=''; fi
+    if fits 100 16384 1024; then agree '512x400, batch 32, hidden 1024' math_l2o_gd batch 100; else batch_modes=''; fi
   fi
 fi
 if wants batch-wide; then
-  prepare batch-wide 512 400 32 5120
-  if fits 100 16384 5120; then agree '512x400, batch 32, hidden 5120' training batch-wide 100; else batch_wide_modes=''; fi
+  prepare math_l2o_gd batch-wide 512 400 32 5120
+  if fits 100 16384 5120; then agree '512x400, batch 32, hidden 5120' math_l2o_gd batch-wide 100; else batch_wide_modes=''; fi
 fi
 if wants iterate; then
-  prepare iterate 512 400 32 1024
-  agree '512x400, batch 32, hidden 1024' training iterate 5
+  prepare math_l2o_gd iterate 512 400 32 1024
+  agree '512x400, batch 32, hidden 1024' math_l2o_gd iterate 5
 fi
 if wants lstm; then
   mkdir "$work/lstm"
   ours lstm write "$work/lstm" 32 500 20 20
   agree 'LSTM, 16000 coordinates, hidden 20' lstm lstm 20
 fi
-if [ -z "$wide_modes" ] || [ -z "$batch_modes" ] || [ -z "$batch_wide_modes" ]; then
+if wants go; then
+  prepare go_math_l2o go 500 250 128 20
+  if fits 20 64000 2000; then agree 'GO-Math-L2O, LASSO 500x250, batch 128' go_math_l2o go 20; else go_modes=''; fi
+fi
+if wants go-small || wants go-solve; then
+  prepare go_math_l2o go-small 500 250 16 20
+  agree 'GO-Math-L2O, LASSO 500x250, batch 16' go_math_l2o go-small 20
+fi
+if [ -z "$go_modes" ] || [ -z "$wide_modes" ] || [ -z "$batch_modes" ] || [ -z "$batch_wide_modes" ]; then
   echo
   echo "A row without PyTorch: its activations would not fit into the memory that is free."
 fi
@@ -224,22 +235,32 @@ heading="$heading $library memory |" rule="$rule---|"
 for mode in $modes; do heading="$heading $mode memory |" rule="$rule---|"; done
 echo "$heading compiling |"
 echo "$rule---|"
-if wants small; then compare 'training step, 32x20, batch 32, T = 100, hidden 1024' training train small 100 "$modes"; fi
-if wants large; then compare 'training step, 512x400, batch 10, T = 100, hidden 1024' training train large 100 "$modes"; fi
-if wants wide; then compare 'training step, 512x400, batch 10, T = 100, hidden 5120' training train wide 100 "$wide_modes"; fi
-if wants batch; then compare 'training step, 512x400, batch 32, T = 100, hidden 1024' training train batch 100 "$batch_modes"; fi
+if wants small; then compare 'training step, 32x20, batch 32, T = 100, hidden 1024' math_l2o_gd train small 100 "$modes"; fi
+if wants large; then compare 'training step, 512x400, batch 10, T = 100, hidden 1024' math_l2o_gd train large 100 "$modes"; fi
+if wants wide; then compare 'training step, 512x400, batch 10, T = 100, hidden 5120' math_l2o_gd train wide 100 "$wide_modes"; fi
+if wants batch; then compare 'training step, 512x400, batch 32, T = 100, hidden 1024' math_l2o_gd train batch 100 "$batch_modes"; fi
 if wants batch-wide; then
-  compare 'training step, 512x400, batch 32, T = 100, hidden 5120' training train batch-wide 100 "$batch_wide_modes"
+  compare 'training step, 512x400, batch 32, T = 100, hidden 5120' math_l2o_gd train batch-wide 100 "$batch_wide_modes"
 fi
-if wants solve; then compare '100 iterations on one 32x20 instance, hidden 1024' training solve small 100 "$modes"; fi
-if wants iterate; then compare 'one iteration of 20, 512x400, batch 32, hidden 1024' training iterate iterate 20 "$modes"; fi
+if wants solve; then compare '100 iterations on one 32x20 instance, hidden 1024' math_l2o_gd solve small 100 "$modes"; fi
+if wants iterate; then compare 'one iteration of 20, 512x400, batch 32, hidden 1024' math_l2o_gd iterate iterate 20 "$modes"; fi
 if wants lstm; then
   compare 'LSTM segment, 16000 coordinates (LASSO 500x250, batch 32), 2 layers, hidden 20, T = 20: network alone' lstm train lstm 20 "$modes"
+fi
+if wants go; then
+  compare 'GO-Math-L2O, training step, LASSO 500x250, batch 128, T = 20, 2 layers, hidden 20' go_math_l2o train go 20 "$go_modes"
+fi
+if wants go-small; then
+  compare 'GO-Math-L2O, training step, LASSO 500x250, batch 16, T = 20, 2 layers, hidden 20' go_math_l2o train go-small 20 "$modes"
+fi
+if wants go-solve; then
+  compare 'GO-Math-L2O, 100 iterations on one instance of LASSO 500x250' go_math_l2o solve go-small 100 "$modes"
 fi
 if wants threads; then
   echo
   echo "| $library alone | 1 thread | 2 threads | times faster (range) | by fastest repeats |"
   echo '|---|---|---|---|---|'
-  speedup 'training step, 512x400, batch 32, T = 100, hidden 1024' training train batch 100
+  speedup 'training step, 512x400, batch 32, T = 100, hidden 1024' math_l2o_gd train batch 100
+  if wants go; then speedup 'GO-Math-L2O, training step, LASSO 500x250, batch 128, T = 20' go_math_l2o train go 20; fi
   if wants lstm; then speedup 'LSTM segment, 16000 coordinates, 2 layers, hidden 20, T = 20' lstm train lstm 20; fi
 fi

@@ -2,6 +2,7 @@
 #include "timing.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -41,8 +42,9 @@ const char *in(char path[PATH_SIZE], const char *folder, const char *name) {
 }
 
 static double now(void) {
+  const char *name = getenv("L2O_CLOCK");
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(name && strcmp(name, "processor") == 0 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
