@@ -79,8 +79,8 @@ typedef struct l2o_problem_ops {
   /** Reals that one `hessian_vector` reads. Where l2o_problem_prefers_hessian() says so, training keeps `hessian`
    *  and multiplies by it. */
   size_t (*hessian_reads)(const l2o_problem *p);
-  /** Composite problems whose h is a sum over the coordinates: the ends of the subdifferential [low_i, high_i] of its terms at x; an
-   *  end that is infinite is given as 0. */
+  /** Composite problems whose h is a sum over the coordinates: the ends of the subdifferential [low_i, high_i] of its terms at x;
+   * an end that is infinite is given as 0. */
   l2o_status (*subdifferential)(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x);
 } l2o_problem_ops;
 

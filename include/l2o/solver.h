@@ -154,9 +154,9 @@ L2O_API const l2o_solver *const *l2o_solver_list(void);
 L2O_API const l2o_solver *l2o_solver_find(const char *name, l2o_diag *diag);
 
 /** Gives a model that is made for one matrix (lista, lista-cp, lista-cpss, alista) its initial weights, from the A of a problem
- *  1/2 |A x - y|^2 + l1 |x|_1, and lets it note A: its rule then refuses problems with another one. l2o-train does it with the first
- *  training instance. Models of other kinds are left as they are, but ada-lista takes steps and thresholds from the problem where its
- *  options gamma and theta are 0.
+ *  1/2 |A x - y|^2 + l1 |x|_1, and lets it note A: its rule then refuses problems with another one. l2o-train does it with the
+ * first training instance. Models of other kinds are left as they are, but ada-lista takes steps and thresholds from the problem
+ * where its options gamma and theta are 0.
  *  @return L2O_ERR_NOTSUP for a problem without such a matrix, L2O_ERR_SHAPE where the model is for another size, L2O_ERR_NUMERIC
  *          where alista finds no analytic weight (a zero column, rows that depend on each other); the model is then as before.
  *  Allocates; O(n^2 m), alista O(n^3). */
