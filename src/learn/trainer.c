@@ -427,14 +427,13 @@ void l2o_trainer_free(l2o_trainer *t) {
 }
 
 /* Points a lane at an instance. */
-static void place(l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, double step, size_t instance) {
+static void place(const l2o_trainer *t, l2o_lane *lane, const l2o_problem *problem, double step) {
   l2o_iterate *it = &lane->it;
   it->problem = problem;
   it->step = step;
   l2o_iterate_prepare(it, t->solver);
   it->f = (double)NAN;
   lane->status = L2O_OK;
-  l2o_iterate_seed(it, t->settings.seed, (uint32_t)t->progress.round, instance);
 }
 
 static void start(const l2o_trainer *t, l2o_lane *lane) {
@@ -507,7 +506,8 @@ static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag
         lane->sum = t->sums + at * t->sum_len;
         memset(lane->sum, 0, t->sum_len * sizeof *lane->sum);
         lane->it.state = t->next_state + at * t->stride; /* large for some rules: moved on in place */
-        place(t, lane, &t->problems[at], t->step_sizes[at], t->share.first + at);
+        place(t, lane, &t->problems[at], t->step_sizes[at]);
+        l2o_iterate_seed(&lane->it, s->seed, (uint32_t)t->progress.round, t->share.first + at);
         if (t->progress.position == 0)
           start(t, lane);
         else
@@ -669,7 +669,8 @@ static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
       l2o_lane *lane = &w->lane[i];
       lane->it.state = lane->state;
       lane->minimum = t->validation_minima[b + i];
-      place(t, lane, &t->validation[b + i], t->validation_steps[b + i], t->validation_share.first + b + i);
+      place(t, lane, &t->validation[b + i], t->validation_steps[b + i]);
+      l2o_iterate_seed(&lane->it, t->settings.validation_seed, 0, t->validation_share.first + b + i); /* the same in every round */
       start(t, lane);
     }
     if (size)

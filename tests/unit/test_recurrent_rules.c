@@ -452,7 +452,7 @@ static void random_states_are_normal(void **state) {
   }
 }
 
-/* The first batch of a trainer is what a solver of the same seed does. */
+/* The first batch of a trainer is what a solver of the same seed does, and so are its validation instances, in every round. */
 static void a_trainer_starts_as_a_solver_does(void **state) {
   (void)state;
   enum { STEPS = 5, BATCH = 3 };
@@ -463,9 +463,15 @@ static void a_trainer_starts_as_a_solver_does(void **state) {
     l2o_trainer *trainer;
     double loss, mean = 0, *gradient = weights_of(model);
     spoil_weights(model, 3, 0.4);
-    s.batch = BATCH, s.horizon = STEPS, s.seed = 21;
+    s.batch = BATCH, s.horizon = STEPS, s.seed = 21, s.validation_instances = BATCH, s.validation_seed = 22;
+    s.optimizer = L2O_OPTIMIZER_SGD, s.learning_rate = 0;
     assert_status(l2o_trainer_new(&trainer, model, solver_named(RULES[r]), family, &s, NULL), L2O_OK, NULL);
     assert_status(l2o_trainer_gradient(trainer, &loss, gradient, NULL), L2O_OK, NULL);
+    double validated, again, expected = 0;
+    assert_status(l2o_trainer_validate(trainer, &validated, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_step(trainer, NULL, NULL), L2O_OK, NULL);
+    assert_status(l2o_trainer_validate(trainer, &again, NULL), L2O_OK, NULL);
+    assert_true(validated == again);
     l2o_problem p[BATCH];
     l2o_real x[BATCH * 6];
     l2o_result results[BATCH];
@@ -481,6 +487,17 @@ static void a_trainer_starts_as_a_solver_does(void **state) {
       l2o_problem_free(&p[i]);
     }
     assert_close(loss, mean, BY_PRECISION(1e-14, 1e-6), 0);
+    many.seed = 22;
+    for (size_t i = 0; i < BATCH; i++) {
+      assert_status(l2o_family_sample(family, &p[i], 22, L2O_PURPOSE_VALIDATION, i, NULL), L2O_OK, NULL);
+      assert_status(l2o_problem_start(&p[i], x + i * 6), L2O_OK, NULL);
+    }
+    assert_status(l2o_solve_many(solver_named(RULES[r]), model, p, BATCH, x, results, &many, NULL), L2O_OK, NULL);
+    for (size_t i = 0; i < BATCH; i++) {
+      expected += results[i].last.objective / BATCH;
+      l2o_problem_free(&p[i]);
+    }
+    assert_close(validated, expected, BY_PRECISION(1e-14, 1e-6), 0);
     free(gradient);
     l2o_trainer_free(trainer);
     l2o_family_free(family);
