@@ -3,9 +3,8 @@
  * 2305.18577: x+ = x + c w, w = network(a g, x), g the gradient, of composite problems a subgradient; nn/blackbox.h.
  * Nothing makes it converge but its training. With the inputs of the network as constants (features) the gradient is one, and x is
  * not, as published. */
+#include "blackbox.h"
 #include "core/elementwise.h"
-#include "nn/blackbox.h"
-#include "solvers.h"
 #include <string.h>
 
 static const l2o_option options[] = {L2O_BLACKBOX_OPTIONS, {0}};
@@ -64,19 +63,15 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
 }
 
 const l2o_solver l2o_l2o_dm = {
-    .struct_size = sizeof l2o_l2o_dm,
+    L2O_BLACKBOX_RULE,
     .name = "l2o-dm",
     .meaning = "a recurrent network's updates, from gradient and x (Andrychowicz et al. 2016)",
-    .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_MODEL,
     .options = options,
     .state_len = state_len,
     .scratch_len = scratch_len,
     .init = init,
     .step = step,
     .model_kind = "l2o-dm",
-    .classical = "ista",
-    .classical_options = l2o_blackbox_classical,
     .tape_len = tape_len,
     .step_vjp = step_vjp,
-    .gradient_at = L2O_GRADIENT_AT_X,
 };

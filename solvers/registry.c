@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/diag.h"
 #include "solvers.h"
-#include <stdio.h>
 #include <string.h>
 
 /* Every solver: a new one adds its line here and to solvers.h. */
@@ -34,10 +33,6 @@ static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_alista,
                                          &l2o_ada_lista,
                                          NULL};
-
-void l2o_blackbox_classical(const l2o_iterate *it, char *out, size_t size) {
-  snprintf(out, size, "step=%.17g", it->options[0]);
-}
 
 const l2o_solver *const *l2o_solver_list(void) {
   return list;

@@ -4,10 +4,9 @@
  *   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   r = sqrt(v / (1 - b2^k)) + 1e-8 in step k = 1, 2, ...
  * x+ = x - c w, w = network(g / r, m / ((1 - b1^k) r)); nn/blackbox.h. Blind to the scale of f. Nothing makes it converge but its
  * training. With the inputs of the network as constants the moments are constants, too. */
+#include "blackbox.h"
 #include "core/elementwise.h"
 #include "core/real.h"
-#include "nn/blackbox.h"
-#include "solvers.h"
 #include <string.h>
 
 static const l2o_option options[] = {L2O_BLACKBOX_OPTIONS, {0}};
@@ -92,19 +91,15 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
 }
 
 const l2o_solver l2o_rnnprop = {
-    .struct_size = sizeof l2o_rnnprop,
+    L2O_BLACKBOX_RULE,
     .name = "rnnprop",
     .meaning = "a recurrent network's updates, from running moments of the gradient (Lv, Jiang, Li 2017)",
-    .needs = L2O_NEEDS_GRADIENT | L2O_NEEDS_MODEL,
     .options = options,
     .state_len = state_len,
     .scratch_len = scratch_len,
     .init = init,
     .step = step,
     .model_kind = "rnnprop",
-    .classical = "ista",
-    .classical_options = l2o_blackbox_classical,
     .tape_len = tape_len,
     .step_vjp = step_vjp,
-    .gradient_at = L2O_GRADIENT_AT_X,
 };

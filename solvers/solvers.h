@@ -39,10 +39,6 @@ extern const l2o_solver l2o_ada_lista;
     "guard", L2O_OPTION_CHOICE, 0, 0, 0, "off|descent|shadow",                                                                     \
         "fall back on " classical "; docs/guides/guard.md tells what each promises"                                                \
   }
-/* Options of a learned rule without a base step of its own, and its `classical_options`: the guard needs one. */
-#define L2O_BLACKBOX_OPTIONS                                                                                                       \
-  {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "step of ista where the guard needs it; 0: 0.9999 / L"}, L2O_GUARD_OPTION("ista")
-void l2o_blackbox_classical(const l2o_iterate *it, char *out, size_t size);
 /* Options of every learned rule with a base step. */
 #define L2O_LEARNED_STEP_OPTIONS(classical)                                                                                        \
   {"step", L2O_OPTION_REAL, 0, 0, 1e12, NULL, "base step; 0: the model's step_scale / L of the problem"},                          \

@@ -44,42 +44,16 @@ static l2o_heads_shape shape_of(const double *o) {
   };
 }
 
+static const l2o_heads_kind heads = {
+    .shape = shape_of, .names = names, .start = L2O_GO_START, .step_scale = L2O_GO_STEP_SCALE, .published = L2O_HEADS_GLOROT};
+
 static size_t describe(l2o_model_tensor *tensors, const double *o) {
-  const l2o_heads_shape shape = shape_of(o);
-  return l2o_heads_describe(tensors, &shape, names);
-}
-static l2o_status initialise(l2o_model *m, uint64_t seed) {
-  const l2o_heads_shape shape = shape_of(m->options);
-  l2o_heads_initialise(m, &shape, m->options[L2O_GO_START] > 0 ? L2O_HEADS_GLOROT : L2O_HEADS_CALM, seed);
-  return L2O_OK;
-}
-static size_t table_bytes(const l2o_model *m) {
-  const l2o_heads_shape shape = shape_of(m->options);
-  return l2o_heads_table_bytes(&shape);
-}
-static void commit(l2o_model *m) {
-  const l2o_heads_shape shape = shape_of(m->options);
-  l2o_heads_commit(m, &shape);
-}
-static size_t sum_len(const l2o_model *m) {
-  const l2o_heads_shape shape = shape_of(m->options);
-  return l2o_heads_sum_len(&shape);
-}
-static void gradient(const l2o_model *m, double *out, const double *sum) {
-  const l2o_heads_shape shape = shape_of(m->options);
-  l2o_heads_gradient(out, sum, m, &shape);
-}
-static double step_scale(const l2o_model *m) {
-  return m->options[L2O_GO_STEP_SCALE];
+  return l2o_heads_describe(tensors, o, &heads);
 }
 
 const l2o_model_type l2o_model_type_go_math_l2o = {
     .kind = {.name = "go-math-l2o", .meaning = "recurrent network 3 -> H -> R, Q, B of GO-Math-L2O", .options = options},
     .describe = describe,
-    .initialise = initialise,
-    .table_bytes = table_bytes,
-    .commit = commit,
-    .sum_len = sum_len,
-    .gradient = gradient,
-    .step_scale = step_scale,
+    .heads = &heads,
+    L2O_HEADS_OPERATIONS,
 };

@@ -22,21 +22,27 @@ static size_t arrange(size_t *order, const l2o_heads_shape *s) {
   return used;
 }
 
-size_t l2o_heads_describe(l2o_model_tensor *tensors, const l2o_heads_shape *shape, const l2o_head_names *names) {
+static l2o_heads_shape shape_of(const l2o_model *model) {
+  return model->type->heads->shape(model->options);
+}
+
+size_t l2o_heads_describe(l2o_model_tensor *tensors, const double *options, const l2o_heads_kind *kind) {
+  const l2o_heads_shape shape = kind->shape(options);
+  const l2o_head_names *names = kind->names;
   size_t order[L2O_HEADS_MAX];
   const char *used_names[OF_A_HEAD * L2O_HEADS_MAX];
-  const size_t used = arrange(order, shape), H = shape->network.hidden;
+  const size_t used = arrange(order, &shape), H = shape.network.hidden;
   for (size_t i = 0; i < used; i++) {
     used_names[2 * i] = names[order[i]].weight;
     used_names[2 * i + 1] = names[order[i]].bias;
   }
-  l2o_model_tensor *t = tensors + l2o_recurrent_describe(tensors, &shape->network, used_names);
-  for (size_t i = used; i < shape->count; i++) {
+  l2o_model_tensor *t = tensors + l2o_recurrent_describe(tensors, &shape.network, used_names);
+  for (size_t i = used; i < shape.count; i++) {
     *t++ = (l2o_model_tensor){.name = names[order[i]].weight, .rank = 2, .shape = {1, H}};
     *t++ = (l2o_model_tensor){.name = names[order[i]].bias, .rank = 1, .shape = {1}};
   }
-  for (size_t o = 0; o < shape->count; o++)
-    *t++ = (l2o_model_tensor){.name = names[o].scale, .rank = 0, .learned = shape->used[o] && shape->scales_learned};
+  for (size_t o = 0; o < shape.count; o++)
+    *t++ = (l2o_model_tensor){.name = names[o].scale, .rank = 0, .learned = shape.used[o] && shape.scales_learned};
   return (size_t)(t - tensors);
 }
 
@@ -65,27 +71,31 @@ static void uniform(l2o_model *model, size_t tensor, double bound, l2o_rng *rng)
     l2o_model_values(model, tensor)[j] = (l2o_real)(bound * (2 * l2o_rng_uniform(rng) - 1));
 }
 
-void l2o_heads_initialise(l2o_model *model, const l2o_heads_shape *shape, l2o_heads_start start, uint64_t seed) {
+l2o_status l2o_heads_initialise(l2o_model *model, uint64_t seed) {
+  const l2o_heads_kind *kind = model->type->heads;
+  const l2o_heads_shape shape = shape_of(model);
+  const l2o_heads_start start = model->options[kind->start] > 0 ? kind->published : L2O_HEADS_CALM;
   size_t order[L2O_HEADS_MAX];
-  const size_t used = arrange(order, shape), first = first_head(shape), scales = first + OF_A_HEAD * shape->count;
+  const size_t used = arrange(order, &shape), first = first_head(&shape), scales = first + OF_A_HEAD * shape.count;
   l2o_rng rng;
-  l2o_recurrent_initialise(model, 0, &shape->network, seed);
+  l2o_recurrent_initialise(model, 0, &shape.network, seed);
   l2o_rng_seed(&rng, l2o_seed_for(seed, L2O_PURPOSE_MODEL), 1, 0);
-  for (size_t o = 0; o < shape->count; o++)
-    *l2o_model_values(model, scales + o) = (l2o_real)shape->scale[o];
+  for (size_t o = 0; o < shape.count; o++)
+    *l2o_model_values(model, scales + o) = (l2o_real)shape.scale[o];
   for (size_t i = 0; i < used && start == L2O_HEADS_CALM; i++) {
     const size_t o = order[i];
-    *l2o_model_values(model, first + OF_A_HEAD * i + 1) = (l2o_real)inverse(shape->norm[o], shape->start[o] / shape->scale[o]);
+    *l2o_model_values(model, first + OF_A_HEAD * i + 1) = (l2o_real)inverse(shape.norm[o], shape.start[o] / shape.scale[o]);
   }
   if (start == L2O_HEADS_CALM)
-    return;
+    return L2O_OK;
   for (size_t i = start == L2O_HEADS_TORCH ? first : 0; i < scales; i++) {
     const l2o_model_tensor *t = &model->tensors[i];
     if (start == L2O_HEADS_TORCH)
-      uniform(model, i, 1 / sqrt((double)shape->network.hidden), &rng);
+      uniform(model, i, 1 / sqrt((double)shape.network.hidden), &rng);
     else
       uniform(model, i, t->rank == 2 ? sqrt(6 / (double)(t->shape[0] + t->shape[1])) : 0, &rng);
   }
+  return L2O_OK;
 }
 
 /* ---- the network as it is evaluated ---- */
@@ -96,23 +106,25 @@ static l2o_heads *layout(const l2o_heads_shape *shape, l2o_arena *arena) {
   return heads;
 }
 
-size_t l2o_heads_table_bytes(const l2o_heads_shape *shape) {
+size_t l2o_heads_table_bytes(const l2o_model *model) {
+  const l2o_heads_shape shape = shape_of(model);
   l2o_arena arena = {0};
-  layout(shape, &arena);
+  layout(&shape, &arena);
   return arena.overflow ? SIZE_MAX : arena.used;
 }
 
-void l2o_heads_commit(l2o_model *model, const l2o_heads_shape *shape) {
+void l2o_heads_commit(l2o_model *model) {
+  const l2o_heads_shape shape = shape_of(model);
   l2o_arena arena = {.base = model->table};
   size_t order[L2O_HEADS_MAX];
-  const size_t used = arrange(order, shape), scales = first_head(shape) + OF_A_HEAD * shape->count;
-  l2o_heads *heads = layout(shape, &arena);
+  const size_t used = arrange(order, &shape), scales = first_head(&shape) + OF_A_HEAD * shape.count;
+  l2o_heads *heads = layout(&shape, &arena);
   l2o_recurrent_build(&heads->network, model, 0);
   for (size_t o = 0; o < L2O_HEADS_MAX; o++)
     heads->row[o] = L2O_HEADS_MAX;
   for (size_t i = 0; i < used; i++) {
     heads->row[order[i]] = i;
-    heads->norm[i] = shape->norm[order[i]];
+    heads->norm[i] = shape.norm[order[i]];
     heads->scale[i] = *l2o_model_values(model, scales + order[i]);
   }
 }
@@ -159,8 +171,13 @@ void l2o_heads_forward(const l2o_heads *heads, l2o_real *v, l2o_real *state, l2o
 }
 
 /* the network's, then dc (outputs) */
-size_t l2o_heads_sum_len(const l2o_heads_shape *shape) {
-  return l2o_recurrent_sum_len(&shape->network) + shape->network.outputs;
+size_t l2o_heads_sum_len(const l2o_model *model) {
+  const l2o_heads_shape shape = shape_of(model);
+  return l2o_recurrent_sum_len(&shape.network) + shape.network.outputs;
+}
+
+double l2o_heads_step_scale(const l2o_model *model) {
+  return model->options[model->type->heads->step_scale];
 }
 
 void l2o_heads_backward(const l2o_heads *heads, double *sum, l2o_real *du, l2o_real *dstate, l2o_real *dv, const l2o_real *v,
@@ -178,12 +195,13 @@ void l2o_heads_backward(const l2o_heads *heads, double *sum, l2o_real *du, l2o_r
   l2o_recurrent_backward(&heads->network, sum, du, dstate, dv, tape + O * n, scratch, n);
 }
 
-void l2o_heads_gradient(double *gradient, const double *sum, const l2o_model *model, const l2o_heads_shape *shape) {
+void l2o_heads_gradient(const l2o_model *model, double *gradient, const double *sum) {
+  const l2o_heads_shape shape = shape_of(model);
   size_t order[L2O_HEADS_MAX];
-  const size_t used = arrange(order, shape), first = first_head(shape), scales = first + OF_A_HEAD * shape->count;
-  const double *dscale = sum + l2o_recurrent_sum_len(&shape->network);
+  const size_t used = arrange(order, &shape), first = first_head(&shape), scales = first + OF_A_HEAD * shape.count;
+  const double *dscale = sum + l2o_recurrent_sum_len(&shape.network);
   memset(gradient, 0, model->parameter_count * sizeof *gradient);
-  l2o_recurrent_gradient(gradient, sum, &shape->network);
+  l2o_recurrent_gradient(gradient, sum, &shape.network);
   for (size_t i = 0; i < used; i++)
     gradient[model->tensors[scales + order[i]].offset] = dscale[i];
 }

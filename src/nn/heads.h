@@ -42,10 +42,26 @@ typedef struct l2o_heads {
   l2o_real scale[L2O_HEADS_MAX];
 } l2o_heads;
 
-size_t l2o_heads_describe(l2o_model_tensor *tensors, const l2o_heads_shape *shape, const l2o_head_names *names);
-void l2o_heads_initialise(l2o_model *model, const l2o_heads_shape *shape, l2o_heads_start start, uint64_t seed);
-size_t l2o_heads_table_bytes(const l2o_heads_shape *shape);
-void l2o_heads_commit(l2o_model *model, const l2o_heads_shape *shape);
+/* What a kind of model with heads brings along, `heads` of its type. */
+typedef struct l2o_heads_kind {
+  l2o_heads_shape (*shape)(const double *options);
+  const l2o_head_names *names;
+  size_t start, step_scale;  /* options: 0 is a calm start; the base step times L */
+  l2o_heads_start published; /* the start that is not calm */
+} l2o_heads_kind;
+
+/* The operations of its type but `describe`, which hands its own kind on. */
+size_t l2o_heads_describe(l2o_model_tensor *tensors, const double *options, const l2o_heads_kind *kind);
+l2o_status l2o_heads_initialise(l2o_model *model, uint64_t seed);
+size_t l2o_heads_table_bytes(const l2o_model *model);
+void l2o_heads_commit(l2o_model *model);
+size_t l2o_heads_sum_len(const l2o_model *model);
+void l2o_heads_gradient(const l2o_model *model, double *gradient, const double *sum);
+double l2o_heads_step_scale(const l2o_model *model);
+#define L2O_HEADS_OPERATIONS                                                                                                       \
+  .initialise = l2o_heads_initialise, .table_bytes = l2o_heads_table_bytes, .commit = l2o_heads_commit,                            \
+  .sum_len = l2o_heads_sum_len, .gradient = l2o_heads_gradient, .step_scale = l2o_heads_step_scale
+
 static inline const l2o_heads *l2o_heads_of(const l2o_model *model) {
   return model->table;
 }
@@ -62,11 +78,8 @@ void l2o_heads_forward(const l2o_heads *heads, l2o_real *v, l2o_real *state, l2o
                        size_t n);
 /* From dv (used, n), which is lost, and v as it was; otherwise as l2o_recurrent_backward(). A scale of exactly 0 is told nothing of
  * its slope. `sum` has l2o_heads_sum_len() doubles. */
-size_t l2o_heads_sum_len(const l2o_heads_shape *shape);
 void l2o_heads_backward(const l2o_heads *heads, double *sum, l2o_real *du, l2o_real *dstate, l2o_real *dv, const l2o_real *v,
                         const l2o_real *tape, l2o_real *scratch, size_t n);
-/* The gradient (flat, tensor order) from such a sum. */
-void l2o_heads_gradient(double *gradient, const double *sum, const l2o_model *model, const l2o_heads_shape *shape);
 
 /* v of head `which` of the kind; NULL where it is not used. */
 static inline l2o_real *l2o_head(const l2o_heads *heads, l2o_real *v, size_t which, size_t n) {

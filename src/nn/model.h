@@ -32,6 +32,7 @@ typedef struct l2o_model_type {
   void (*gradient)(const l2o_model *model, double *gradient, const double *sum);
   /* Factor of 1/L in the rule's base step. */
   double (*step_scale)(const l2o_model *model);
+  const struct l2o_heads_kind *heads; /* kinds that nn/heads.h serves */
 } l2o_model_type;
 
 struct l2o_model {

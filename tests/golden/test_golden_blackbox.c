@@ -2,6 +2,7 @@
 /* l2o-dm and rnnprop on LASSO, by subgradients, against PyTorch (README.md): iterates, objectives, updates, moments and the
  * network's memory, losses and gradients with the inputs constant as published and not. */
 #include "l2o_fixtures.h"
+#include "l2o_golden.h"
 #include "nn/blackbox.h"
 #include "problems/instance.h"
 
@@ -26,31 +27,6 @@ typedef struct golden {
 
 /* of the file that is open: init() and step() have no other way to it */
 static const golden *current;
-
-static double *values_of(const golden *g, const char *name, size_t count) {
-  const l2o_tensor *t = l2o_tensor_file_find(g->file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  assert_int_equal(t->count, count);
-  double *values = malloc(count * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  return values;
-}
-
-static double scalar(const golden *g, const char *name) {
-  double *v = values_of(g, name, 1), value = v[0];
-  free(v);
-  return value;
-}
-
-static l2o_real *reals_of(const golden *g, const char *name, size_t count) {
-  double *v = values_of(g, name, count);
-  l2o_real *r = malloc(count * sizeof *r);
-  for (size_t i = 0; i < count; i++)
-    r[i] = (l2o_real)v[i];
-  free(v);
-  return r;
-}
 
 /* Unit k of h (cell: c) of a layer and a coordinate in the state: the network's memory is the last of it, of one chunk. */
 static l2o_real *memory_at(const golden *g, const l2o_iterate *it, l2o_real *state, size_t layer, bool cell, size_t k, size_t i) {
@@ -88,14 +64,17 @@ static golden open_golden(size_t c) {
   golden g = {0};
   snprintf(path, sizeof path, "%s/golden/%s.safetensors", L2O_TEST_DATA, cases[c].file);
   assert_status(l2o_tensor_file_open(&g.file, path, &diag), L2O_OK, &diag);
-  g.B = (size_t)scalar(&g, "B"), g.n = (size_t)scalar(&g, "n"), g.m = (size_t)scalar(&g, "m"), g.T = (size_t)scalar(&g, "T");
-  g.hidden = (size_t)scalar(&g, "hidden"), g.layers = (size_t)scalar(&g, "layers"), g.rho = scalar(&g, "rho");
-  g.W = reals_of(&g, "W", g.B * g.m * g.n), g.y = reals_of(&g, "Y", g.B * g.m);
-  g.X = values_of(&g, "X", (g.T + 1) * g.B * g.n);
+  g.B = (size_t)golden_scalar(g.file, "B"), g.n = (size_t)golden_scalar(g.file, "n"), g.m = (size_t)golden_scalar(g.file, "m"),
+  g.T = (size_t)golden_scalar(g.file, "T");
+  g.hidden = (size_t)golden_scalar(g.file, "hidden"), g.layers = (size_t)golden_scalar(g.file, "layers"),
+  g.rho = golden_scalar(g.file, "rho");
+  g.W = golden_reals(g.file, "W"), g.y = golden_reals(g.file, "Y");
+  g.X = golden_exactly(g.file, "X", (g.T + 1) * g.B * g.n);
   g.x0 = malloc(g.B * g.n * sizeof *g.x0);
   for (size_t i = 0; i < g.B * g.n; i++)
     g.x0[i] = (l2o_real)g.X[i];
-  g.h0 = values_of(&g, "h0", g.layers * g.B * g.n * g.hidden), g.c0 = values_of(&g, "c0", g.layers * g.B * g.n * g.hidden);
+  g.h0 = golden_exactly(g.file, "h0", g.layers * g.B * g.n * g.hidden),
+  g.c0 = golden_exactly(g.file, "c0", g.layers * g.B * g.n * g.hidden);
   assert_true(g.n <= L2O_LSTM_CHUNK);
   snprintf(spec, sizeof spec, "%s:hidden=%zu,layers=%zu,%s", cases[c].rule, g.hidden, g.layers, cases[c].model);
   assert_status(l2o_model_new(&g.model, spec, 1, &diag), L2O_OK, &diag);
@@ -106,7 +85,7 @@ static golden open_golden(size_t c) {
     const l2o_model_tensor t = l2o_model_tensor_at(g.model, i);
     char name[64];
     snprintf(name, sizeof name, "param__%s", t.name);
-    double *values = values_of(&g, name, t.count);
+    double *values = golden_exactly(g.file, name, t.count);
     memcpy(flat + t.offset, values, t.count * sizeof *flat);
     free(values);
   }
@@ -146,7 +125,7 @@ static double largest_of(const double *v, size_t n) {
 
 /* The moments m and v of rnnprop stand first in its state. */
 static void compare_moment(const golden *g, const char *name, const l2o_real *moment, size_t k, size_t b) {
-  double *expected = values_of(g, name, g->T * g->B * g->n);
+  double *expected = golden_exactly(g->file, name, g->T * g->B * g->n);
   const double largest = largest_of(expected, g->T * g->B * g->n);
   for (size_t i = 0; i < g->n; i++)
     assert_close(moment[i], expected[(k * g->B + b) * g->n + i], 0, BY_PRECISION(1e-11, 1e-5) * largest);
@@ -160,7 +139,8 @@ static void forward(void **state) {
     const l2o_family family = golden_family(&g);
     const size_t numbers = g.layers * g.B * g.n * g.hidden;
     const double tolerance = BY_PRECISION(1e-11, 1e-5), largest_x = largest_of(g.X, (g.T + 1) * g.B * g.n);
-    double *f = values_of(&g, "objective", (g.T + 1) * g.B), *hT = values_of(&g, "hT", numbers), *cT = values_of(&g, "cT", numbers);
+    double *f = golden_exactly(g.file, "objective", (g.T + 1) * g.B), *hT = golden_exactly(g.file, "hT", numbers),
+           *cT = golden_exactly(g.file, "cT", numbers);
     current = &g;
     for (size_t b = 0; b < g.B; b++) {
       l2o_problem p;
@@ -223,11 +203,11 @@ static void gradients(void **state) {
         assert_status(l2o_trainer_new(&trainer, g.model, &g.rule, &family, &settings, &diag), L2O_OK, &diag);
         assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
         snprintf(name, sizeof name, "loss_%s", losses[l].name);
-        assert_close(loss, scalar(&g, name), BY_PRECISION(1e-12, 1e-5), 0);
+        assert_close(loss, golden_scalar(g.file, name), BY_PRECISION(1e-12, 1e-5), 0);
         for (size_t i = 0; i < l2o_model_tensor_count(g.model); i++) {
           const l2o_model_tensor t = l2o_model_tensor_at(g.model, i);
           snprintf(name, sizeof name, "grad_%s_%s__%s", losses[l].name, modes[m].name, t.name);
-          double *expected = values_of(&g, name, t.count);
+          double *expected = golden_exactly(g.file, name, t.count);
           const double largest = largest_of(expected, t.count);
           for (size_t j = 0; j < t.count; j++)
             if (!(fabs(gradient[t.offset + j] - expected[j]) <= BY_PRECISION(1e-11, 1e-4) * largest))

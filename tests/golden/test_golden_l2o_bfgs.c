@@ -3,6 +3,7 @@
  * and the gradients of three losses in the four stop-gradient modes, whole and truncated. Then what must hold of the rule by
  * itself: BFGS at the initial weights, permutations of the coordinates, multiples of f, central differences. */
 #include "l2o_data_family.h"
+#include "l2o_golden.h"
 #include "learn/unroll.h"
 #include "nn/bfgs_lstm.h"
 
@@ -49,27 +50,6 @@ typedef struct golden {
   l2o_model *model;
 } golden;
 
-static double *golden_values(const golden *g, const char *name, size_t *count) {
-  const l2o_tensor *t = l2o_tensor_file_find(g->file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  double *values = malloc((t->count + 1) * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  if (count)
-    *count = t->count;
-  return values;
-}
-
-static l2o_real *golden_reals(const golden *g, const char *name) {
-  size_t count;
-  double *v = golden_values(g, name, &count);
-  l2o_real *r = malloc(count * sizeof *r);
-  for (size_t i = 0; i < count; i++)
-    r[i] = (l2o_real)v[i];
-  free(v);
-  return r;
-}
-
 static golden open_golden(const golden_case *is) {
   char path[400], name[64];
   l2o_diag diag = {""};
@@ -80,7 +60,7 @@ static golden open_golden(const golden_case *is) {
   assert_true(A && p);
   g.B = A->shape[0], g.m = A->shape[1], g.n = A->shape[2], g.U = p->shape[0];
   assert_true(g.B == 2 && g.n < MOST && g.U < MOST);
-  g.A = golden_reals(&g, "A"), g.b = golden_reals(&g, "b"), g.x0 = golden_reals(&g, "x0");
+  g.A = golden_reals(g.file, "A"), g.b = golden_reals(g.file, "b"), g.x0 = golden_reals(g.file, "x0");
   for (size_t i = 0; i < g.B * g.m * g.n; i++)
     g.A[i] *= (l2o_real)is->unit;
   for (size_t i = 0; i < g.B * g.m && is->kind != LOGISTIC; i++)
@@ -101,7 +81,7 @@ static golden open_golden(const golden_case *is) {
   for (size_t i = 0; i < l2o_model_tensor_count(g.model); i++) {
     const l2o_model_tensor t = l2o_model_tensor_at(g.model, i);
     snprintf(name, sizeof name, "param__%s", t.name);
-    double *values = golden_values(&g, name, NULL);
+    double *values = golden_values(g.file, name, NULL);
     memcpy(flat + t.offset, values, t.count * sizeof *values);
     free(values);
   }
@@ -328,8 +308,8 @@ static void forward(void **state) {
   for (size_t c = 0; c < CASES; c++) {
     golden g = open_golden(&cases[c]);
     const size_t n = g.n, U = g.U;
-    double *X = golden_values(&g, "x", NULL), *f = golden_values(&g, "objective", NULL), *P = golden_values(&g, "p", NULL),
-           *O = golden_values(&g, "o", NULL);
+    double *X = golden_values(g.file, "x", NULL), *f = golden_values(g.file, "objective", NULL),
+           *P = golden_values(g.file, "p", NULL), *O = golden_values(g.file, "o", NULL);
     const double largest = largest_of(X, (U + 1) * g.B * n), tolerance = BY_PRECISION(1e-11, 2e-5);
     for (size_t b = 0; b < g.B; b++) {
       l2o_problem p = instance(&g, b);
@@ -365,7 +345,7 @@ static void every_branch_is_taken(void **state) {
   for (size_t c = 0; c < CASES; c++) {
     golden g = open_golden(&cases[c]);
     size_t count, acting = 0, bounded = 0;
-    double *tau = golden_values(&g, "tau", &count), *O = golden_values(&g, "o", NULL);
+    double *tau = golden_values(g.file, "tau", &count), *O = golden_values(g.file, "o", NULL);
     for (size_t i = 0; i < count; i++)
       acting += tau[i] < 1;
     assert_true(strstr(g.is->model, "safeguard=0,") ? acting == 0 : acting > 0 && acting < count);
@@ -374,7 +354,7 @@ static void every_branch_is_taken(void **state) {
     if (g.is->kind == LOGISTIC)
       assert_true(bounded > 0 && bounded < count * g.n);
     if (g.is->kind == WAVES) {
-      double *X = golden_values(&g, "x", NULL), s[MOST], y[MOST];
+      double *X = golden_values(g.file, "x", NULL), s[MOST], y[MOST];
       l2o_problem p = instance(&g, 0);
       l2o_real x[2][MOST], gradient[2][MOST];
       for (size_t k = 0; k < 2; k++) {
@@ -435,9 +415,9 @@ static void compare(const golden *g, const char *loss, size_t mode, const l2o_tr
   double value, *golden_loss, *expected;
   size_t count;
   snprintf(name, sizeof name, "loss_%s", loss);
-  golden_loss = golden_values(g, name, NULL);
+  golden_loss = golden_values(g->file, name, NULL);
   snprintf(name, sizeof name, "grad_%s_%s", loss, modes[mode].name);
-  expected = golden_values(g, name, &count);
+  expected = golden_values(g->file, name, &count);
   double *gradient = malloc(count * sizeof *gradient);
   segment_gradient(&value, gradient, g, s, segment);
   assert_close(value, *golden_loss, 0, BY_PRECISION(1e-11, 2e-5) * fmax(1, fabs(*golden_loss)));
@@ -490,7 +470,7 @@ static void truncated_gradients(void **state) {
   for (size_t c = 0; c < CASES; c++) {
     golden g = open_golden(&cases[c]);
     for (size_t mode = 0; mode < MODES && l2o_tensor_file_find(g.file, "segment"); mode++) {
-      double *segment = golden_values(&g, "segment", NULL);
+      double *segment = golden_values(g.file, "segment", NULL);
       l2o_train_settings s = settings_of(&g, L2O_LOSS_DECREASE, 0, modes[mode].mode);
       s.unroll = (size_t)segment[1];
       compare(&g, "segment", mode, &s, (size_t)(segment[0] / segment[1]));

@@ -2,6 +2,7 @@
 /* GO-Math-L2O in its variants and L2O-PA with its heads on LASSO: iterates, objectives, memory, losses and gradients in both
  * stop-gradient modes of the published code, see README.md; and by central differences, where the models have other options. */
 #include "l2o_fixtures.h"
+#include "l2o_golden.h"
 #include "nn/heads.h"
 #include "problems/instance.h"
 #include <l2o/l2o.h>
@@ -29,33 +30,6 @@ typedef struct golden {
 
 /* of the file that is open: init() has no other way to it */
 static const golden *current;
-
-static double *values_of(const golden *g, const char *name, size_t *count) {
-  const l2o_tensor *t = l2o_tensor_file_find(g->file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  double *values = malloc((t->count + 1) * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  if (count)
-    *count = t->count;
-  return values;
-}
-
-static double scalar(const golden *g, const char *name) {
-  double *v = values_of(g, name, NULL), value = v[0];
-  free(v);
-  return value;
-}
-
-static l2o_real *reals_of(const golden *g, const char *name) {
-  size_t count;
-  double *v = values_of(g, name, &count);
-  l2o_real *r = malloc(count * sizeof *r);
-  for (size_t i = 0; i < count; i++)
-    r[i] = (l2o_real)v[i];
-  free(v);
-  return r;
-}
 
 /* h and c of a layer lie side by side, (H, n), layer after layer, where all coordinates are one chunk. */
 static l2o_real *memory_of(const golden *g, l2o_real *network, size_t layer, bool cell) {
@@ -86,10 +60,12 @@ static golden open_golden(size_t c) {
   golden g = {0};
   snprintf(path, sizeof path, "%s/golden/%s.safetensors", L2O_TEST_DATA, cases[c].file);
   assert_status(l2o_tensor_file_open(&g.file, path, &diag), L2O_OK, &diag);
-  g.B = (size_t)scalar(&g, "batch"), g.n = (size_t)scalar(&g, "n"), g.m = (size_t)scalar(&g, "m"), g.T = (size_t)scalar(&g, "T");
-  g.hidden = (size_t)scalar(&g, "hidden"), g.layers = (size_t)scalar(&g, "layers"), g.rho = scalar(&g, "rho");
-  g.W = reals_of(&g, "W"), g.y = reals_of(&g, "Y"), g.x0 = reals_of(&g, "X");
-  g.h0 = values_of(&g, "h0", NULL), g.c0 = values_of(&g, "c0", NULL);
+  g.B = (size_t)golden_scalar(g.file, "batch"), g.n = (size_t)golden_scalar(g.file, "n"), g.m = (size_t)golden_scalar(g.file, "m"),
+  g.T = (size_t)golden_scalar(g.file, "T");
+  g.hidden = (size_t)golden_scalar(g.file, "hidden"), g.layers = (size_t)golden_scalar(g.file, "layers"),
+  g.rho = golden_scalar(g.file, "rho");
+  g.W = golden_reals(g.file, "W"), g.y = golden_reals(g.file, "Y"), g.x0 = golden_reals(g.file, "X");
+  g.h0 = golden_values(g.file, "h0", NULL), g.c0 = golden_values(g.file, "c0", NULL);
   assert_true(g.n <= L2O_LSTM_CHUNK);
   snprintf(spec, sizeof spec, "%s:hidden=%zu,layers=%zu%s", cases[c].rule, g.hidden, g.layers, cases[c].model);
   assert_status(l2o_model_new(&g.model, spec, 1, &diag), L2O_OK, &diag);
@@ -107,7 +83,7 @@ static golden open_golden(size_t c) {
       continue;
     }
     size_t given;
-    double *values = values_of(&g, name, &given);
+    double *values = golden_values(g.file, name, &given);
     assert_int_equal(given, t.count);
     memcpy(flat + t.offset, values, given * sizeof *flat);
     free(values);
@@ -145,8 +121,9 @@ static void forward(void **state) {
     golden g = open_golden(c);
     const l2o_family family = golden_family(&g);
     const bool go = strcmp(cases[c].rule, "go-math-l2o") == 0;
-    double *X = values_of(&g, "X", NULL), *f = values_of(&g, "obj_batch", NULL), *memory = values_of(&g, go ? "VG" : "Z", NULL),
-           *s = values_of(&g, "step_size", NULL), *hT = values_of(&g, "hT", NULL), *cT = values_of(&g, "cT", NULL);
+    double *X = golden_values(g.file, "X", NULL), *f = golden_values(g.file, "obj_batch", NULL),
+           *memory = golden_values(g.file, go ? "VG" : "Z", NULL), *s = golden_values(g.file, "step_size", NULL),
+           *hT = golden_values(g.file, "hT", NULL), *cT = golden_values(g.file, "cT", NULL);
     double largest_x = 0, largest_memory = 0, largest_f = 0;
     for (size_t i = 0; i < (g.T + 1) * g.B * g.n; i++) {
       largest_x = fmax(largest_x, fabs(X[i]));
@@ -242,7 +219,7 @@ static void gradients(void **state) {
         assert_status(l2o_trainer_new(&trainer, g.model, &g.rule, &family, &settings, &diag), L2O_OK, &diag);
         assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
         snprintf(name, sizeof name, "loss_%s", losses[l].name);
-        assert_close(loss, scalar(&g, name), BY_PRECISION(1e-12, 1e-5), 0);
+        assert_close(loss, golden_scalar(g.file, name), BY_PRECISION(1e-12, 1e-5), 0);
         for (size_t i = 0; i < l2o_model_tensor_count(g.model); i++) {
           const l2o_model_tensor t = l2o_model_tensor_at(g.model, i);
           snprintf(name, sizeof name, "grad_%s_%s__%s", losses[l].name, modes[m].name, t.name);
@@ -251,7 +228,7 @@ static void gradients(void **state) {
             continue;
           }
           size_t given;
-          double *expected = values_of(&g, name, &given), largest = 0;
+          double *expected = golden_values(g.file, name, &given), largest = 0;
           assert_int_equal(given, t.count);
           for (size_t j = 0; j < given; j++)
             largest = fmax(largest, fabs(expected[j]));

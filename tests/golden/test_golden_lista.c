@@ -2,6 +2,7 @@
 /* The unrolled rules against PyTorch's automatic differentiation, see README.md: iterates, loss, and its derivative with respect to
  * every learned tensor and the start, relative to the largest entry 1e-11 in double, 1e-5 in single. There are more iterations than
  * layers. */
+#include "l2o_golden.h"
 #include "l2o_unrolling.h"
 #include <l2o/tensor_file.h>
 
@@ -27,17 +28,6 @@ static double *read_values(const l2o_tensor_file *file, const char *prefix, cons
   l2o_tensor_to_double(t, values);
   *count = t->count;
   return values;
-}
-
-static l2o_real *read_reals(const l2o_tensor_file *file, const char *name) {
-  size_t count;
-  double *values = read_values(file, "", name, &count);
-  assert_non_null(values);
-  l2o_real *reals = malloc(count * sizeof *reals);
-  for (size_t i = 0; i < count; i++)
-    reals[i] = (l2o_real)values[i];
-  free(values);
-  return reals;
 }
 
 static void compare(const char *what, const double *actual, const double *expected, size_t count) {
@@ -93,7 +83,8 @@ static void numbers_are_those_of_pytorch(void **state) {
     const size_t U = shape->shape[0] - 1, B = shape->shape[1], n = shape->shape[2], m = matrix->shape[1];
     snprintf(spec, sizeof spec, "%s:layers=4,m=%zu,%s", cases[c].rule, m, cases[c].options);
     l2o_model *model = model_from(file, spec);
-    l2o_real *A = read_reals(file, "A"), *y = read_reals(file, "y"), *x0 = read_reals(file, "x0"), *l1 = read_reals(file, "l1");
+    l2o_real *A = golden_reals(file, "A"), *y = golden_reals(file, "y"), *x0 = golden_reals(file, "x0"),
+             *l1 = golden_reals(file, "l1");
     l2o_real *walk = malloc((U + 1) * n * sizeof *walk), *dx0 = malloc(n * sizeof *dx0);
     size_t count, total;
     l2o_model_parameters(model, &total);

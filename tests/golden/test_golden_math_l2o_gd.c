@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Iterates, objectives, losses, gradients in both stop-gradient modes and training sequences of the published code, see README.md:
  * relative to the largest entry 1e-11 in double, 1e-5 in single. */
+#include "l2o_golden.h"
 #include "l2o_test.h"
 #include <l2o/l2o.h>
 
@@ -19,46 +20,15 @@ typedef struct golden {
   double *step;
 } golden;
 
-static double *read(const golden *g, const char *name, size_t *count) {
-  const l2o_tensor *t = l2o_tensor_file_find(g->file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  double *values = malloc((t->count + 1) * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  if (count)
-    *count = t->count;
-  return values;
-}
-
-static double scalar(const golden *g, const char *name) {
-  double *v = read(g, name, NULL), value = v[0];
-  free(v);
-  return value;
-}
-
-static bool has(const golden *g, const char *name) {
-  return l2o_tensor_file_find(g->file, name) != NULL;
-}
-
-static l2o_real *read_reals(const golden *g, const char *name) {
-  size_t count;
-  double *v = read(g, name, &count);
-  l2o_real *r = malloc(count * sizeof *r);
-  for (size_t i = 0; i < count; i++)
-    r[i] = (l2o_real)v[i];
-  free(v);
-  return r;
-}
-
 static golden open_golden(const char *stem) {
   char path[512];
   l2o_diag diag;
   golden g = {0};
   snprintf(path, sizeof path, "%s/golden/dnn_qp_%s.safetensors", L2O_TEST_DATA, stem);
   assert_status(l2o_tensor_file_open(&g.file, path, &diag), L2O_OK, &diag);
-  g.B = (size_t)scalar(&g, "batch"), g.m = (size_t)scalar(&g, "m"), g.n = (size_t)scalar(&g, "n");
-  g.T = has(&g, "T") ? (size_t)scalar(&g, "T") : 0, g.hidden = (size_t)scalar(&g, "hidden");
-  g.W = read_reals(&g, "W"), g.y = read_reals(&g, "Y"), g.step = read(&g, "step_size", NULL);
+  g.B = (size_t)golden_scalar(g.file, "batch"), g.m = (size_t)golden_scalar(g.file, "m"), g.n = (size_t)golden_scalar(g.file, "n");
+  g.T = golden_has(g.file, "T") ? (size_t)golden_scalar(g.file, "T") : 0, g.hidden = (size_t)golden_scalar(g.file, "hidden");
+  g.W = golden_reals(g.file, "W"), g.y = golden_reals(g.file, "Y"), g.step = golden_values(g.file, "step_size", NULL);
   return g;
 }
 
@@ -87,10 +57,10 @@ static void compare(const golden *g, const char *prefix, const l2o_model *model,
     l2o_model_tensor t = l2o_model_tensor_at(model, i);
     char name[128];
     snprintf(name, sizeof name, "%s__%s", prefix, t.name);
-    if (!has(g, name))
+    if (!golden_has(g->file, name))
       continue;
     size_t count;
-    double *expected = read(g, name, &count), largest = 0;
+    double *expected = golden_values(g->file, name, &count), largest = 0;
     assert_int_equal(count, t.count);
     for (size_t j = 0; j < count; j++)
       largest = fmax(largest, fabs(expected[j]));
@@ -116,8 +86,8 @@ static l2o_model *model_of(const golden *g, const char *options) {
     l2o_model_tensor t = l2o_model_tensor_at(model, i);
     assert_string_equal(t.name, TENSORS[i]);
     snprintf(name, sizeof name, "param__%s", t.name);
-    if (has(g, name)) {
-      double *values = read(g, name, NULL);
+    if (golden_has(g->file, name)) {
+      double *values = golden_values(g->file, name, NULL);
       memcpy(flat + t.offset, values, t.count * sizeof *values);
       free(values);
     } else {
@@ -130,7 +100,7 @@ static l2o_model *model_of(const golden *g, const char *options) {
 }
 
 static void check_iterates(const golden *g, const l2o_model *model) {
-  double *X = read(g, "X", NULL), *obj = read(g, "obj", NULL), largest = 0;
+  double *X = golden_values(g->file, "X", NULL), *obj = golden_values(g->file, "obj", NULL), largest = 0;
   const l2o_family family = family_of(g);
   for (size_t i = 0; i < (g->T + 1) * g->B * g->n; i++)
     largest = fmax(largest, fabs(X[i]));
@@ -180,7 +150,7 @@ static void check_gradients(const golden *g, l2o_model *model) {
       char name[64], prefix[64];
       snprintf(name, sizeof name, "loss_%s", losses[i]);
       snprintf(prefix, sizeof prefix, "grad_%s_%s", losses[i], modes[mode]);
-      if (!has(g, name))
+      if (!golden_has(g->file, name))
         continue;
       l2o_train_settings s = l2o_train_settings_default();
       s.batch = g->B, s.horizon = g->T, s.loss = (l2o_loss)i, s.reduction = L2O_REDUCTION_SUM;
@@ -188,7 +158,7 @@ static void check_gradients(const golden *g, l2o_model *model) {
       l2o_trainer *trainer;
       assert_status(l2o_trainer_new(&trainer, model, l2o_solver_find("math-l2o-gd", NULL), &family, &s, &diag), L2O_OK, &diag);
       assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
-      assert_close(loss, scalar(g, name), TOLERANCE, 0);
+      assert_close(loss, golden_scalar(g->file, name), TOLERANCE, 0);
       compare(g, prefix, model, gradient, TOLERANCE);
       l2o_trainer_free(trainer);
     }
@@ -236,11 +206,11 @@ static void check_training(const char *stem, l2o_optimizer optimizer, const char
   size_t steps;
   l2o_diag diag;
   snprintf(key, sizeof key, "losses_%s", name);
-  double *losses = read(&g, key, &steps);
+  double *losses = golden_values(g.file, key, &steps);
   l2o_train_settings s = l2o_train_settings_default();
   snprintf(key, sizeof key, "lr_%s", name);
-  s.batch = g.B, s.horizon = (size_t)scalar(&g, "T"), s.reduction = L2O_REDUCTION_SUM, s.optimizer = optimizer;
-  s.learning_rate = scalar(&g, key);
+  s.batch = g.B, s.horizon = (size_t)golden_scalar(g.file, "T"), s.reduction = L2O_REDUCTION_SUM, s.optimizer = optimizer;
+  s.learning_rate = golden_scalar(g.file, key);
   l2o_trainer *trainer;
   assert_status(l2o_trainer_new(&trainer, model, l2o_solver_find("math-l2o-gd", NULL), &family, &s, &diag), L2O_OK, &diag);
   for (size_t i = 0; i < steps; i++) {

@@ -3,6 +3,7 @@
  * differences; minibatches, real and drawn images, bad data; its kernel on every instruction set that this processor has. */
 #include "failing_malloc.h"
 #include "l2o_data_family.h"
+#include "l2o_golden.h"
 
 #include "problems/cnn.h"
 #include <l2o/tensor_file.h>
@@ -174,25 +175,15 @@ static void value_and_gradient_are_the_definition(void **state) {
   }
 }
 
-static double *golden_values(const l2o_tensor_file *file, const char *name, size_t count) {
-  const l2o_tensor *t = l2o_tensor_file_find(file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  assert_int_equal(t->count, count);
-  double *values = malloc(count * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  return values;
-}
-
 static void numbers_are_those_of_pytorch(void **state) {
   (void)state;
   enum { IMAGES = 12 };
   l2o_tensor_file *file;
   l2o_diag diag = {""};
   assert_status(l2o_tensor_file_open(&file, L2O_TEST_DATA "/golden/cnn_mnist.safetensors", &diag), L2O_OK, &diag);
-  double *image = golden_values(file, "images", IMAGES * PIXELS), *label = golden_values(file, "labels", IMAGES);
-  double *weights = golden_values(file, "x", UNKNOWNS), *gradient = golden_values(file, "grad", UNKNOWNS);
-  double *loss = golden_values(file, "loss", 1);
+  double *image = golden_exactly(file, "images", IMAGES * PIXELS), *label = golden_exactly(file, "labels", IMAGES);
+  double *weights = golden_exactly(file, "x", UNKNOWNS), *gradient = golden_exactly(file, "grad", UNKNOWNS);
+  double *loss = golden_exactly(file, "loss", 1);
   l2o_real *A = malloc(IMAGES * PIXELS * sizeof *A), x[UNKNOWNS], g[UNKNOWNS];
   for (size_t i = 0; i < IMAGES * PIXELS; i++)
     A[i] = (l2o_real)image[i];

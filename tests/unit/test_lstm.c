@@ -3,6 +3,7 @@
  * differences; its gates on every instruction set that this processor has. */
 #include "counting_malloc.h"
 #include "l2o_fixtures.h"
+#include "l2o_golden.h"
 
 #include "nn/lstm.h"
 
@@ -507,19 +508,9 @@ static void what_is_not_a_number_stays_so(void **state) {
 
 /* ---- against PyTorch ---- */
 
-static double *golden_values(const l2o_tensor_file *file, const char *name, size_t count) {
-  const l2o_tensor *t = l2o_tensor_file_find(file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  assert_int_equal(t->count, count);
-  double *values = malloc(count * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  return values;
-}
-
 /* (blocks, n, rows) of the file into (blocks, rows, n) */
 static void read_transposed(l2o_real *out, const l2o_tensor_file *file, const char *name, size_t blocks, size_t n, size_t rows) {
-  double *v = golden_values(file, name, blocks * n * rows);
+  double *v = golden_exactly(file, name, blocks * n * rows);
   for (size_t b = 0; b < blocks; b++)
     for (size_t j = 0; j < n; j++)
       for (size_t r = 0; r < rows; r++)
@@ -529,7 +520,7 @@ static void read_transposed(l2o_real *out, const l2o_tensor_file *file, const ch
 
 static void compare_transposed(const l2o_real *ours, const l2o_tensor_file *file, const char *name, size_t blocks, size_t n,
                                size_t rows) {
-  double *v = golden_values(file, name, blocks * n * rows);
+  double *v = golden_exactly(file, name, blocks * n * rows);
   for (size_t b = 0; b < blocks; b++)
     for (size_t j = 0; j < n; j++)
       for (size_t r = 0; r < rows; r++)
@@ -549,7 +540,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   for (size_t l = 0; l < L; l++)
     for (int which = 0; which < 4; which++) {
       snprintf(name, sizeof name, "param__%s_l%zu", PARTS[which], l);
-      double *v = golden_values(file, name, parameter_len(&s, l, which));
+      double *v = golden_exactly(file, name, parameter_len(&s, l, which));
       for (size_t i = 0; i < parameter_len(&s, l, which); i++)
         s.parameters[l][which][i] = (l2o_real)v[i];
       free(v);
@@ -562,7 +553,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   read_transposed(s.w_h, file, "w_h", L, N, H);
   read_transposed(s.w_c, file, "w_c", L, N, H);
 
-  double *loss = golden_values(file, "loss", 1);
+  double *loss = golden_exactly(file, "loss", 1);
   assert_close(run(&s, 4, true), *loss, BY_PRECISION(1e-13, 1e-5), 0);
   compare_transposed(s.y, file, "y", T, N, H);
   compare_transposed(s.hn, file, "hn", L, N, H);
@@ -573,7 +564,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   for (size_t l = 0; l < L; l++)
     for (int which = 0; which < 4; which++) {
       snprintf(name, sizeof name, "grad__%s_l%zu", PARTS[which], l);
-      double *expected = golden_values(file, name, parameter_len(&s, l, which)), *d = gradient_of(&s, l, which);
+      double *expected = golden_exactly(file, name, parameter_len(&s, l, which)), *d = gradient_of(&s, l, which);
       for (size_t i = 0; i < parameter_len(&s, l, which); i++)
         assert_close(d[i], expected[i], BY_PRECISION(1e-12, 1e-5), BY_PRECISION(1e-13, 2e-5));
       free(expected);

@@ -3,6 +3,7 @@
  * the model bfgs-lstm and its files. */
 #include "counting_malloc.h"
 #include "l2o_fixtures.h"
+#include "l2o_golden.h"
 
 #include "nn/bfgs_lstm.h"
 #include <l2o/tensor_file.h>
@@ -135,20 +136,10 @@ static size_t state_at(const l2o_recurrent_shape *s, size_t n, size_t layer, boo
 
 /* ---- against PyTorch ---- */
 
-static double *golden_values(const l2o_tensor_file *file, const char *name, size_t count) {
-  const l2o_tensor *t = l2o_tensor_file_find(file, name);
-  if (!t)
-    fail_msg("golden file lacks %s", name);
-  assert_int_equal(t->count, count);
-  double *values = malloc(count * sizeof *values);
-  l2o_tensor_to_double(t, values);
-  return values;
-}
-
 /* (T, n, rows) of the file into (T, rows, n), or compares */
 static void transposed(l2o_real *ours, const l2o_tensor_file *file, const char *name, size_t T, size_t n, size_t rows,
                        bool compare) {
-  double *v = golden_values(file, name, T * n * rows);
+  double *v = golden_exactly(file, name, T * n * rows);
   for (size_t t = 0; t < T; t++)
     for (size_t j = 0; j < n; j++)
       for (size_t r = 0; r < rows; r++) {
@@ -165,7 +156,7 @@ static void transposed(l2o_real *ours, const l2o_tensor_file *file, const char *
 /* h or c of all layers, (layers, n, hidden) in the file */
 static void states(l2o_real *ours, const l2o_recurrent_shape *s, const l2o_tensor_file *file, const char *name, bool cell, size_t n,
                    bool compare) {
-  double *v = golden_values(file, name, s->layers * n * s->hidden);
+  double *v = golden_exactly(file, name, s->layers * n * s->hidden);
   for (size_t l = 0; l < s->layers; l++)
     for (size_t j = 0; j < n; j++)
       for (size_t k = 0; k < s->hidden; k++) {
@@ -193,7 +184,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   for (size_t i = 0; i < s->model.tensor_count; i++) {
     const l2o_model_tensor *t = &s->model.tensors[i];
     snprintf(name, sizeof name, "param__%s", t->name);
-    double *v = golden_values(file, name, t->count);
+    double *v = golden_exactly(file, name, t->count);
     for (size_t j = 0; j < t->count; j++)
       s->model.parameters[t->offset + j] = (l2o_real)v[j];
     free(v);
@@ -206,7 +197,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   states(p.w_state, &p.shape, file, "w_h", false, N, false);
   states(p.w_state, &p.shape, file, "w_c", true, N, false);
 
-  double *loss = golden_values(file, "loss", 1);
+  double *loss = golden_exactly(file, "loss", 1);
   assert_close(forward(s, &p, true), *loss, BY_PRECISION(1e-12, 1e-5), 0);
   backward(s, &p, false);
   transposed(p.y, file, "y", T, N, 2, true);
@@ -218,7 +209,7 @@ static void numbers_are_those_of_pytorch(void **state) {
   for (size_t i = 0; i < s->model.tensor_count; i++) {
     const l2o_model_tensor *t = &s->model.tensors[i];
     snprintf(name, sizeof name, "grad__%s", t->name);
-    double *expected = golden_values(file, name, t->count);
+    double *expected = golden_exactly(file, name, t->count);
     for (size_t j = 0; j < t->count; j++)
       assert_close(p.gradient[t->offset + j], expected[j], BY_PRECISION(1e-11, 1e-5), BY_PRECISION(1e-12, 2e-5));
     free(expected);
@@ -633,7 +624,7 @@ static void write_state_dict(const char *path, bool spoil) {
     const l2o_tensor *t = l2o_tensor_file_at(file, i);
     if (strncmp(t->name, "param__", 7) != 0 || strstr(t->name, "other"))
       continue;
-    double *values = golden_values(file, t->name, t->count);
+    double *values = golden_exactly(file, t->name, t->count);
     if (spoil && strstr(t->name, "linear.bias"))
       values[3] = (double)NAN;
     assert_status(l2o_tensor_writer_add(writer, t->name + 7, L2O_F64, values, t->shape, t->rank), L2O_OK, NULL);
@@ -656,7 +647,7 @@ static void a_state_dict_loads_as_it_is(void **state) {
     const l2o_model_tensor t = l2o_model_tensor_at(model, i);
     char name[80];
     snprintf(name, sizeof name, "param__%s", t.name);
-    double *v = golden_values(file, name, t.count);
+    double *v = golden_exactly(file, name, t.count);
     for (size_t j = 0; j < t.count; j++)
       assert_true(l2o_model_parameters(model, NULL)[t.offset + j] == (l2o_real)v[j]);
     free(v);
