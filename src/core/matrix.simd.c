@@ -6,21 +6,6 @@
 #include "core/simd.h"
 #include <string.h>
 
-#ifndef __has_feature /* clang's way to name its sanitizers */
-#define __has_feature(x) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer) /* minutes for its checks in everything that is unrolled */
-#define INLINE static inline
-#define UNROLL
-#else
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#endif
-
 /* Up to TILE vectors at a time and ROWS rows: ROWS * TILE sums stay in registers. Wide vectors come with 32 registers, others with
  * 16. */
 enum { TILE = 4, ROWS = 4, MANY_REGISTERS = VR * sizeof(l2o_real) == 64 };

@@ -539,4 +539,20 @@ SIMD(vr) vr_sigmoid_of(vr a, vr e) {
 SIMD(vr) vr_sigmoid(vr a) {
   return vr_sigmoid_of(a, vr_exp_minus_abs(a));
 }
+
+/* Functions that are compiled into their callers, and loops of constant length that are written out. */
+#ifndef __has_feature /* clang's way to name its sanitizers */
+#define __has_feature(x) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer) /* minutes for its checks in everything that is unrolled */
+#define INLINE static inline
+#define UNROLL
+#else
+#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
 #endif

@@ -5,21 +5,6 @@
 #include "problems/cnn.h"
 #include "core/simd.h"
 
-#ifndef __has_feature /* clang's way to name its sanitizers */
-#define __has_feature(x) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer) /* minutes for its checks in everything that is unrolled */
-#define INLINE static inline
-#define UNROLL
-#else
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#endif
-
 enum { SIDE = L2O_CNN_SIDE, SIDE1 = SIDE / 2, SIDE2 = SIDE / 4, MAXIMA1 = SIDE1 * SIDE1, MAXIMA2 = SIDE2 * SIDE2 };
 enum { WIDTH0 = SIDE + 2, WIDTH1 = SIDE1 + 2, PLANE1 = WIDTH1 * WIDTH1 }; /* with borders */
 enum { CHANNELS1 = 2, CHANNELS2 = 3, FEATURES = L2O_CNN_FEATURES, CLASSES = L2O_CNN_CLASSES, MOST_SUMS = 12 };
