@@ -35,6 +35,10 @@ l2o_status l2o_unrolled_check(const l2o_iterate *it, l2o_diag *diag) {
   const char *name = l2o_model_kind_name(it->model), *problem = l2o_problem_name(it->problem);
   const l2o_unrolled *u = l2o_unrolled_of(it->model);
   const l2o_instance *d = l2o_squares_of(it->problem);
+  if (!d && l2o_function_shift(it->problem) != 0)
+    return l2o_fail(diag, L2O_ERR_NOTSUP,
+                    "%s is for 1/2 |A x - y|^2 + l1 |x|_1; problem '%s' is shifted by %g; shift its start instead, or try ista",
+                    name, problem, l2o_function_shift(it->problem));
   if (!d)
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s reads the matrix of 1/2 |A x - y|^2; problem '%s' has none; try ista", name, problem);
   if (d->ridge > 0)

@@ -37,6 +37,7 @@ const cli_flag args_flags[] = {
     {"--quiet", BOTH, NULL, "output.quiet", "prints nothing but failures"},
     {"--dump-gradient", TRAIN, "FILE", NULL, "writes loss and gradient at the starting weights, and ends"},
     {"--dump-iterates", EVAL, "FILE", NULL, "writes every iterate and objective of every solver"},
+    {"--dump-instances", EVAL, "FILE", NULL, "writes the instances, with their minima where known, as problem.file reads them"},
     {"--list-solvers", BOTH, NULL, NULL, "lists the solvers with their options"},
     {"--list-families", BOTH, NULL, NULL, "lists the problem families with their keys"},
     {"--list-models", BOTH, NULL, NULL, "lists the kinds of model with their keys"},
@@ -173,6 +174,8 @@ static bool take_flag(const parsing *p, const cli_flag *f, const char *value, co
     a->dump_gradient = value;
   else if (strcmp(f->name, "--dump-iterates") == 0)
     a->dump_iterates = value;
+  else if (strcmp(f->name, "--dump-instances") == 0)
+    a->dump_instances = value;
   else if (strcmp(f->name, "--sweep") == 0 && a->sweep)
     return wrong_use(p, "--sweep given twice: one key is swept at a time");
   else if (strcmp(f->name, "--sweep") == 0)
@@ -222,8 +225,9 @@ static bool parse(const parsing *p, int argc, char **argv, const l2o_solver *con
   }
   if (!a->config)
     return wrong_use(p, "which experiment? Name a config: %s CONFIG.yaml", command_name(a->command));
-  if (a->sweep && a->dump_iterates)
-    return wrong_use(p, "--sweep does not go with --dump-iterates, which is of one evaluation");
+  if (a->sweep && (a->dump_iterates || a->dump_instances))
+    return wrong_use(p, "--sweep does not go with %s, which is of one evaluation",
+                     a->dump_iterates ? "--dump-iterates" : "--dump-instances");
   return solver_count == 0 || add_solvers(p, solvers, solver_count);
 }
 

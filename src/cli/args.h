@@ -18,10 +18,11 @@ typedef struct cli_args {
   const char *config; /* CONFIG.yaml */
   char **sets;        /* what config_load() takes */
   size_t set_count;
-  bool resume;               /* l2o-train --resume */
-  const char *dump_gradient; /* l2o-train --dump-gradient FILE, or NULL */
-  const char *dump_iterates; /* l2o-eval --dump-iterates FILE, or NULL */
-  const char *sweep;         /* l2o-eval --sweep KEY=V1,V2,..., or NULL */
+  bool resume;                /* l2o-train --resume */
+  const char *dump_gradient;  /* l2o-train --dump-gradient FILE, or NULL */
+  const char *dump_iterates;  /* l2o-eval --dump-iterates FILE, or NULL */
+  const char *dump_instances; /* l2o-eval --dump-instances FILE, or NULL */
+  const char *sweep;          /* l2o-eval --sweep KEY=V1,V2,..., or NULL */
 } cli_args;
 
 /* Reads the command line. True: go on. False: `*exit_code` is what main() returns: a help text is on `out` (0), or a sentence and

@@ -286,6 +286,7 @@ const struct engine
                      .family_open = l2o_family_open,
                      .family_new_data = l2o_family_new_data,
                      .family_shifted = l2o_family_shifted,
+                     .family_save = l2o_family_save,
                      .family_free = l2o_family_free,
                      .problems_new = problems_new,
                      .problems_free = problems_free,

@@ -46,6 +46,8 @@ struct engine {
   l2o_status (*family_new_data)(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
   l2o_status (*family_shifted)(l2o_family **out, l2o_family *inner, double start, double function, bool published_prox,
                                l2o_diag *diag);
+  l2o_status (*family_save)(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
+                            l2o_diag *diag);
   void (*family_free)(l2o_family *family);
   /* Instances first .. first+count-1; count may be 0. */
   l2o_status (*problems_new)(engine_problems **out, const l2o_family *family, uint64_t seed, l2o_purpose purpose, size_t first,

@@ -415,6 +415,16 @@ static l2o_status open_folder(const evaluation *e, l2o_diag *diag) {
   return !status && e->args->dump_iterates ? output_probe(e->args->dump_iterates, diag) : status;
 }
 
+/* --dump-instances, by rank 0, which holds the whole family. */
+static int dump_instances(const evaluation *e, l2o_diag *diag) {
+  const char *path = e->args->dump_instances;
+  l2o_status status =
+      path && ranks_first() ? e->engine->family_save(e->family, path, e->seed, e->purpose, e->instances, diag) : L2O_OK;
+  if (!(status = ranks_agree(status, diag)))
+    return EXIT_DONE;
+  return complain(NULL, diag->text[0] ? diag->text : l2o_strerror(status), status == L2O_ERR_NOTSUP ? EXIT_WRONG_USE : EXIT_FAILED);
+}
+
 static int run(evaluation *e) {
   const config *c = e->c;
   l2o_diag diag = {""};
@@ -433,6 +443,9 @@ static int run(evaluation *e) {
   l2o_status status = prepare(e, &diag);
   if (status)
     return setup_failed(e->point, status, &diag);
+  const int dumped = dump_instances(e, &diag);
+  if (dumped != EXIT_DONE)
+    return dumped;
   if (ranks_agree(ranks_first() ? open_folder(e, &diag) : L2O_OK, &diag))
     return complain(e->point, diag.text, EXIT_FAILED);
   e->report.config = e->args->config;

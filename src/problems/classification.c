@@ -192,13 +192,24 @@ l2o_status l2o_classification_from_row(l2o_problem *out, const l2o_classificatio
 
 static l2o_status sample_data(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
   const l2o_classification *f = (const l2o_classification *)family;
-  (void)seed, (void)index, (void)diag;
-  l2o_instance *d = malloc(sizeof *d);
-  if (!d)
-    return L2O_ERR_NOMEM;
-  *d = f->instance;
-  *out = problem_of(f, d);
-  return L2O_OK;
+  const size_t n = family->n, drawn = f->draws_start ? n : 0;
+  l2o_draws draws;
+  l2o_instance *d = malloc(sizeof *d + drawn * sizeof(l2o_real));
+  double *values = malloc((drawn + 1) * sizeof *values);
+  l2o_status status = d && values ? l2o_draws_begin(&draws, family, seed, index, diag) : L2O_ERR_NOMEM;
+  if (!status) {
+    l2o_real *start = (l2o_real *)(d + 1);
+    l2o_draws_normal(&draws, values, drawn);
+    for (size_t j = 0; j < drawn; j++)
+      start[j] = (l2o_real)values[j];
+    *d = f->instance;
+    d->start = drawn ? start : NULL;
+    *out = problem_of(f, d);
+  } else {
+    free(d);
+  }
+  free(values);
+  return status;
 }
 
 /* ---- families ---- */

@@ -52,7 +52,7 @@ l2o_status l2o_classification_new(l2o_classification **out, size_t size, const l
 /* The instance of a row of a file, of a binary kind: `arrays` as in l2o_instance_kind.make, the vector -1 and 1. */
 l2o_status l2o_classification_from_row(l2o_problem *out, const l2o_classification_kind *kind, const l2o_instance *arrays, size_t n,
                                        l2o_diag *diag);
-/* The one instance that a data set is; m, features and classes of `about` must be those of the data or 0. Takes the data over on
- * success. */
+/* The one instance that a data set is, with a start of its own for every seed and index where it draws one; m, features and classes
+ * of `about` must be those of the data or 0. Takes the data over on success. */
 l2o_status l2o_classification_from_data(l2o_family **out, const l2o_classification *about, l2o_dataset *data, l2o_diag *diag);
 #endif

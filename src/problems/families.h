@@ -18,4 +18,8 @@ extern const l2o_family_type l2o_family_type_softmax;
 
 /* Is it one of l2o_family_shifted()? (shifted.c) */
 bool l2o_family_is_shifted(const l2o_family *family);
+/* Of such a problem whose start alone is shifted, the one inside; every other problem itself. */
+const l2o_problem *l2o_unshifted(const l2o_problem *p);
+/* t of F(x + t); 0 where nothing is shifted. */
+double l2o_function_shift(const l2o_problem *p);
 #endif

@@ -140,7 +140,19 @@ static const l2o_problem_ops composite_ops = {SMOOTH_OPERATIONS, L2O_L1_OPERATIO
 /* ---- the family ---- */
 
 enum { GO, BFGS, ZO };
-enum { OPTION_N, OPTION_M, OPTION_SPARSITY, OPTION_L1, OPTION_L2, OPTION_RECIPE, OPTION_SAMPLER, OPTION_SCALE, OPTION_BIAS };
+enum {
+  OPTION_N,
+  OPTION_M,
+  OPTION_SPARSITY,
+  OPTION_L1,
+  OPTION_L2,
+  OPTION_RECIPE,
+  OPTION_START,
+  OPTION_SAMPLER,
+  OPTION_SCALE,
+  OPTION_BIAS
+};
+enum { OF_RECIPE, ZERO, NORMAL };
 static const l2o_option options[] = {
     {"n", L2O_OPTION_INT, 0, 0, 1e6, NULL, "features; 0: the recipe's (50, 50, 100)"},
     {"m", L2O_OPTION_INT, 0, 0, 1e7, NULL, "rows that are sampled; 0: the recipe's (1000, 500, 500)"},
@@ -149,6 +161,8 @@ static const l2o_option options[] = {
     {"l1", L2O_OPTION_REAL, -1, 0, 1e6, NULL, "weight of |x|_1; where not given, the recipe's (0.1, 0, 0), for data 0"},
     {"l2", L2O_OPTION_REAL, -1, 0, 1e6, NULL, "weight of 1/2 |x|^2; where not given, the recipe's (0, 1e-3, 0), for data 0"},
     {"recipe", L2O_OPTION_CHOICE, BFGS, 0, 0, "go|bfgs|zo", "published sampling"},
+    {"start", L2O_OPTION_CHOICE, OF_RECIPE, 0, 0, "recipe|zero|normal",
+     "start: the recipe's (normal, zero, zero), for data zero; zero; or N(0, I)"},
     L2O_SAMPLER_OPTION,
     L2O_FEATURE_OPTIONS,
     {0},
@@ -208,7 +222,7 @@ static l2o_status draw(const l2o_classification *f, double *A, size_t *label, l2
     o.noise[i] = l2o_rng_uniform(&draws->rng);
   if (own->recipe == BFGS)
     l2o_draws_normal(draws, o.noise, m);
-  if (own->recipe == GO)
+  if (own->recipe == GO || start) /* that of recipe go is drawn anyhow: the support of its truth comes after */
     l2o_draws_normal(draws, o.start, f->base.n);
   if (own->sparsity < n)
     sparsify(&o, &draws->rng, n, own->sparsity);
@@ -229,14 +243,15 @@ static l2o_status draw(const l2o_classification *f, double *A, size_t *label, l2
 static const l2o_classification_kind kind = {
     .name = "logistic", .ops = &smooth_ops, .composite_ops = &composite_ops, .binary = true, .curvature = curvature, .draw = draw};
 
-/* What the options say, with the weights given or otherwise these; m and n as given, 0 if they are not. */
-static l2o_classification about(const double *values, double l1, double l2) {
+/* What the options say, with weights and start as given or otherwise these; m and n as given, 0 if they are not. */
+static l2o_classification about(const double *values, double l1, double l2, int start) {
   return (l2o_classification){.kind = &kind,
                               .m = (size_t)values[OPTION_M],
                               .features = (size_t)values[OPTION_N],
                               .classes = 2,
                               .scale = (int)values[OPTION_SCALE],
                               .bias = values[OPTION_BIAS] > 0,
+                              .draws_start = (values[OPTION_START] > 0 ? (int)values[OPTION_START] : start) == NORMAL,
                               .l1 = values[OPTION_L1] >= 0 ? values[OPTION_L1] : l1,
                               .l2 = values[OPTION_L2] >= 0 ? values[OPTION_L2] : l2};
 }
@@ -244,12 +259,11 @@ static l2o_classification about(const double *values, double l1, double l2) {
 static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag) {
   const int number = (int)values[OPTION_RECIPE];
   const recipe *r = &recipes[number];
-  l2o_classification *f, wanted = about(values, r->l1, r->l2);
+  l2o_classification *f, wanted = about(values, r->l1, r->l2, number == GO ? NORMAL : ZERO);
   const size_t n = wanted.features = wanted.features ? wanted.features : r->n;
   const size_t usual = r->sparsity && r->sparsity < n ? r->sparsity : n;
   const size_t sparsity = values[OPTION_SPARSITY] > 0 ? (size_t)values[OPTION_SPARSITY] : usual;
   wanted.m = wanted.m ? wanted.m : r->m;
-  wanted.draws_start = number == GO;
   wanted.base.plain_seeds = values[OPTION_SAMPLER] == L2O_SAMPLER_MT19937;
   if (sparsity > n)
     return l2o_fail(diag, L2O_ERR_ARG, "logistic: sparsity = %zu, expected at most the %zu features", sparsity, n);
@@ -265,7 +279,7 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
 }
 
 static l2o_status create_from(l2o_family **out, const double *values, l2o_dataset *data, l2o_diag *diag) {
-  const l2o_classification wanted = about(values, 0, 0);
+  const l2o_classification wanted = about(values, 0, 0, ZERO);
   return l2o_classification_from_data(out, &wanted, data, diag);
 }
 

@@ -219,6 +219,14 @@ static void release(l2o_problem *p) {
 
 /* ---- making them ---- */
 
+double l2o_function_shift(const l2o_problem *p) {
+  return p->ops && p->ops->value == value ? (double)of(p)->function : 0;
+}
+
+const l2o_problem *l2o_unshifted(const l2o_problem *p) {
+  return p->ops && p->ops->value == value && of(p)->function == 0 ? &of(p)->inner : p;
+}
+
 /* What a problem with the operations `inner` has when it is shifted: what it had. */
 static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
   _Static_assert(sizeof *ops == 23 * sizeof(void *), "an operation that is new must be shifted here, too");

@@ -13,6 +13,7 @@ size_t l2o_squares_work_len(const l2o_problem *p) {
 }
 
 const l2o_instance *l2o_squares_of(const l2o_problem *p) {
+  p = l2o_unshifted(p);
   return p->ops && p->ops->value == l2o_squares_value ? p->data : NULL;
 }
 

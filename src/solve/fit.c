@@ -9,6 +9,9 @@ l2o_status l2o_model_fit_problem(l2o_model *model, const l2o_problem *problem, l
   if (!type->fit)
     return L2O_OK;
   const l2o_instance *d = l2o_squares_of(problem);
+  if (!d && l2o_function_shift(problem) != 0)
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s is made from the matrix of 1/2 |A x - y|^2; problem '%s' is shifted by %g",
+                    type->kind.name, l2o_problem_name(problem), l2o_function_shift(problem));
   if (!d)
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s is made from the matrix of 1/2 |A x - y|^2; problem '%s' has none", type->kind.name,
                     l2o_problem_name(problem));

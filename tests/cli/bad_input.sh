@@ -165,6 +165,10 @@ expect 2 'says where results go' l2o-eval qp.yaml --out new --solver gd --sweep 
 expect 2 'is a list' l2o-eval qp.yaml --out new --sweep eval.solvers=gd,nesterov
 expect 2 '--sweep given twice' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9 --sweep problem.m=5,6
 expect 2 'does not go with --dump-iterates' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9 --dump-iterates x.safetensors
+expect 2 'does not go with --dump-instances' l2o-eval qp.yaml --out new --solver gd --sweep problem.n=8,9 --dump-instances x.safetensors
+expect 2 'has no instance files' l2o-eval qp.yaml --out new --solver gd --set problem.family=log-sum-exp --dump-instances x.safetensors
+expect 2 'shifted instances have no files' l2o-eval qp.yaml --out new --solver gd --set problem.shift.start=1 --dump-instances x.safetensors
+expect 2 '--dump-instances belongs to l2o-eval' l2o-train qp.yaml --out new --dump-instances x.safetensors
 expect 2 '--plot needs --out DIR' l2o-eval qp.yaml --plot --solver gd --sweep problem.n=8,9
 expect 2 '--sweep belongs to l2o-eval' l2o-train qp.yaml --out new --sweep problem.n=8,9
 
@@ -179,6 +183,7 @@ expect 1 'qp.yaml/out' l2o-train qp.yaml --out qp.yaml/out
 expect 1 'qp.yaml/out' l2o-eval qp.yaml --out qp.yaml/out --solver gd
 expect 1 'not an ordinary file' l2o-eval qp.yaml --solver gd --dump-iterates .
 expect 1 'none/x' l2o-eval qp.yaml --solver gd --dump-iterates none/x
+expect 1 'none/x' l2o-eval qp.yaml --solver gd --dump-instances none/x
 expect 1 'none/x' l2o-train qp.yaml --dump-gradient none/x
 if [ -w /dev/full ]; then
   full=0

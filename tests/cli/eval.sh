@@ -60,6 +60,18 @@ expect 0 '' l2o-eval qp.yaml --dump-iterates dump.safetensors --solver gd --solv
 printf '%s\n' 'fast.X F64 [16,5,8]' 'fast.objective F64 [16,5]' 'gd.X F64 [16,5,8]' 'gd.objective F64 [16,5]' >expected
 same expected got
 
+# Instances that were dumped, their minima too, give the same numbers; quadratic has no formula for them.
+for family in qp quadratic lasso; do
+  printf 'problem: {family: %s, n: 8%s}\n' $family "$([ $family = quadratic ] || echo ', m: 6')" >sampled.yaml
+  expect 0 '' l2o-eval sampled.yaml --instances 5 --iterations 20 --out sampled --solver bfgs --dump-instances instances.safetensors
+  "$inspect" tensors instances.safetensors | grep -q '^fstar F64 \[5\]' || fail "minima of $family"
+  printf 'problem: {family: %s, file: instances.safetensors}\n' $family >file.yaml
+  expect 0 '' l2o-eval file.yaml --iterations 20 --out file --solver bfgs
+  no_seconds sampled/trace.csv >sampled.csv
+  no_seconds file/trace.csv >file.csv
+  same sampled.csv file.csv
+done
+
 # Budgets: the run ends early and its last record is held.
 expect 0 'calls' l2o-eval qp.yaml --budget 5 --solver gd --out budget --set output.trace=all
 grep '^gd,0,5,' budget/trace.csv | cut -d, -f4-8 >five

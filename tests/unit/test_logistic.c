@@ -694,6 +694,62 @@ static void bad_input_is_refused(void **state) {
   l2o_family_free(family);
 }
 
+/* ---- starts ---- */
+
+static void start_of(l2o_real *x, double *value, const l2o_family *family, uint64_t seed) {
+  l2o_problem p;
+  assert_status(l2o_family_sample(family, &p, seed, L2O_PURPOSE_EVAL, 0, NULL), L2O_OK, NULL);
+  assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+  l2o_real at[N] = {1, -1, 1, 2};
+  *value = value_at(&p, at);
+  l2o_problem_free(&p);
+}
+
+/* Of data and of every recipe: zero, or normal and another one for every seed. What is drawn besides is the same. */
+static void starts_are_as_asked(void **state) {
+  (void)state;
+  static const char *const recipes[] = {"recipe=go", "recipe=bfgs", "recipe=zo", NULL};
+  for (size_t i = 0; i < 4; i++) {
+    l2o_family *family[3];
+    l2o_real x[4][N];
+    double value[4];
+    char spec[80];
+    for (size_t k = 0; k < 3; k++) {
+      static const char *const starts[] = {"start=recipe", "start=zero", "start=normal"};
+      snprintf(spec, sizeof spec, "logistic:%s%s%s", recipes[i] ? recipes[i] : "", recipes[i] ? ",n=4,m=23," : "", starts[k]);
+      family[k] = recipes[i] ? family_of(spec) : family_of_data(spec);
+      start_of(x[k], &value[k], family[k], 7);
+      assert_true(value[k] == value[0]);
+    }
+    start_of(x[3], &value[3], family[2], 8);
+    bool differ = false, moved = false;
+    for (size_t j = 0; j < N; j++) {
+      assert_true(x[1][j] == 0);
+      assert_true(x[0][j] == (i == 0 ? x[2][j] : 0));
+      moved |= x[2][j] != 0;
+      differ |= x[2][j] != x[3][j];
+    }
+    assert_true(moved && differ);
+    for (size_t k = 0; k < 3; k++)
+      l2o_family_free(family[k]);
+  }
+  l2o_family *family = family_of_data("logistic:start=normal,bias=true"); /* N(0, 1): mean, variance */
+  double sum = 0, squares = 0;
+  for (uint64_t i = 0; i < 400; i++) {
+    l2o_problem p;
+    l2o_real x[N + 1];
+    assert_status(l2o_family_sample(family, &p, 1, L2O_PURPOSE_EVAL, i, NULL), L2O_OK, NULL);
+    assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+    for (size_t j = 0; j <= N; j++) {
+      sum += (double)x[j] / 2000;
+      squares += (double)(x[j] * x[j]) / 2000;
+    }
+    l2o_problem_free(&p);
+  }
+  assert_true(fabs(sum) < 0.09 && fabs(squares - 1) < 0.13); /* four standard errors */
+  l2o_family_free(family);
+}
+
 /* ---- memory ---- */
 
 static l2o_status make_everything(void *context) {
@@ -703,7 +759,7 @@ static l2o_status make_everything(void *context) {
   l2o_status status = make_and_use_family(drawn);
   if (status)
     return status;
-  status = family_from_arrays(&family, "logistic:scale=standard,bias=true", A, labels, M, N, NULL);
+  status = family_from_arrays(&family, "logistic:scale=standard,bias=true,start=normal", A, labels, M, N, NULL);
   return use_family(status, family);
 }
 
@@ -733,6 +789,7 @@ int main(void) {
       cmocka_unit_test(labels_are_mapped_and_shown),
       cmocka_unit_test(features_are_scaled),
       cmocka_unit_test(a_constant_over_many_rows_is_no_feature),
+      cmocka_unit_test(starts_are_as_asked),
       cmocka_unit_test(bad_input_is_refused),
       cmocka_unit_test(every_allocation_may_fail),
   };

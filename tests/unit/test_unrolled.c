@@ -626,6 +626,30 @@ static void problems_that_do_not_fit_are_refused(void **state) {
     l2o_run_free(run);
     l2o_model_free(model);
   }
+  /* a start that is shifted changes nothing; a function that is, everything */
+  for (double t = 0; t < 2; t++) {
+    l2o_family *family;
+    l2o_problem moved;
+    l2o_diag diag = {""};
+    assert_status(l2o_family_new(&family, LASSO, &diag), L2O_OK, &diag);
+    assert_status(l2o_family_shifted(&family, family, 5, t, false, &diag), L2O_OK, &diag);
+    assert_status(l2o_family_sample(family, &moved, 3, L2O_PURPOSE_EVAL, 0, &diag), L2O_OK, &diag);
+    l2o_model *model = fitted("alista", &own, ""), *other_model = model_of("alista:m=6,n=9", 1);
+    if (t > 0) {
+      refuse("alista", model, &moved, L2O_ERR_NOTSUP, "problem 'lasso' is shifted by 1; shift its start instead, or try ista");
+      assert_status(l2o_model_fit_problem(other_model, &moved, &diag), L2O_ERR_NOTSUP, &diag);
+      assert_names(&diag, "problem 'lasso' is shifted by 1");
+    } else {
+      l2o_run *run;
+      l2o_settings s = l2o_settings_default();
+      assert_status(l2o_run_new(&run, solver_named("alista"), model, &moved, &s, &diag), L2O_OK, &diag);
+      l2o_run_free(run);
+      assert_status(l2o_model_fit_problem(other_model, &moved, &diag), L2O_OK, &diag);
+    }
+    l2o_model_free(model), l2o_model_free(other_model);
+    l2o_problem_free(&moved);
+    l2o_family_free(family);
+  }
   l2o_model *gd = model_of("math-l2o-gd:hidden=4", 1); /* for any problem: nothing to do */
   assert_status(l2o_model_fit_problem(gd, &quadratic, NULL), L2O_OK, NULL);
   l2o_model_free(gd);
