@@ -14,7 +14,7 @@
 #include "nn/go_math_l2o.h"
 #include "core/linalg.h"
 #include "core/real.h"
-#include "solvers.h"
+#include "recurrent_start.h"
 #include <math.h>
 #include <string.h>
 
@@ -63,11 +63,16 @@ static size_t scratch_len(const l2o_iterate *it) {
   return VECTORS * it->n + l2o_heads_scratch_len(l2o_heads_of(it->model), it->n);
 }
 
+static const l2o_recurrent_shape *network(const l2o_iterate *it) {
+  return &l2o_heads_of(it->model)->network.shape;
+}
+static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
+  return l2o_recurrent_start_check(it, network(it), diag);
+}
 static l2o_status init(l2o_iterate *it) {
   const size_t n = it->n;
   memset(it->state, 0, (n + NORMS) * sizeof *it->state);
-  l2o_heads_begin(l2o_heads_of(it->model), it->state + n + NORMS, it->model->options[L2O_GO_STATE] > 0, it->rng, n);
-  return L2O_OK;
+  return l2o_recurrent_start(it, network(it), it->state + n + NORMS, it->model->options[L2O_GO_STATE] > 0);
 }
 
 /* Of Q, by its options. */
@@ -214,6 +219,7 @@ const l2o_solver l2o_go_math_l2o = {
     .options = options,
     .state_len = state_len,
     .scratch_len = scratch_len,
+    .check = check,
     .init = init,
     .step = step,
     .model_kind = "go-math-l2o",

@@ -18,7 +18,7 @@
 #include "core/real.h"
 #include "nn/activation.h"
 #include "nn/bfgs_lstm.h"
-#include "solvers.h"
+#include "recurrent_start.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +111,8 @@ static size_t tape_len(const l2o_iterate *it) {
 
 static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
   l2o_status status = l2o_line_check(it, "l2o-bfgs", diag);
+  if (!status)
+    status = l2o_recurrent_start_check(it, shape(it), diag);
   return status ? status : l2o_bfgs_check(it, start(it), "l2o-bfgs", diag);
 }
 
@@ -118,7 +120,8 @@ static l2o_status init(l2o_iterate *it) {
   const memory m = recall(it);
   for (size_t i = 0; i < it->n; i++)
     m.p[i] = 1;
-  return l2o_bfgs_init(it, &m.b);
+  const l2o_status status = l2o_recurrent_start(it, shape(it), m.network, 0);
+  return status ? status : l2o_bfgs_init(it, &m.b);
 }
 
 /* The gradient at x, and H and d of it; tape: NULL, or where what goes into H is recorded. Once a step, whoever calls first. */

@@ -22,8 +22,7 @@ static size_t scratch_len(const l2o_iterate *it) {
 }
 
 static l2o_status init(l2o_iterate *it) {
-  l2o_blackbox_begin(it->model, it->state, it->rng, it->n);
-  return L2O_OK;
+  return l2o_blackbox_start(it, it->state);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {

@@ -11,7 +11,7 @@
  * derives the backward pass. */
 #include "nn/l2o_pa.h"
 #include "core/real.h"
-#include "solvers.h"
+#include "recurrent_start.h"
 #include <string.h>
 
 static const l2o_option options[] = {L2O_LEARNED_STEP_OPTIONS("ista"), {0}};
@@ -54,10 +54,15 @@ static size_t scratch_len(const l2o_iterate *it) {
   return VECTORS * it->n + l2o_heads_scratch_len(l2o_heads_of(it->model), it->n);
 }
 
+static const l2o_recurrent_shape *network(const l2o_iterate *it) {
+  return &l2o_heads_of(it->model)->network.shape;
+}
+static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
+  return l2o_recurrent_start_check(it, network(it), diag);
+}
 static l2o_status init(l2o_iterate *it) {
   memcpy(it->state, it->x, it->n * sizeof *it->x);
-  l2o_heads_begin(l2o_heads_of(it->model), it->state + it->n, it->model->options[L2O_PA_STATE] > 0, it->rng, it->n);
-  return L2O_OK;
+  return l2o_recurrent_start(it, network(it), it->state + it->n, it->model->options[L2O_PA_STATE] > 0);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
@@ -169,6 +174,7 @@ const l2o_solver l2o_l2o_pa = {
     .options = options,
     .state_len = state_len,
     .scratch_len = scratch_len,
+    .check = check,
     .init = init,
     .step = step,
     .model_kind = "l2o-pa",

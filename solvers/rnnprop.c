@@ -31,8 +31,7 @@ static l2o_status init(l2o_iterate *it) {
   const size_t n = it->n;
   memset(it->state, 0, 2 * n * sizeof *it->state);
   it->state[2 * n] = it->state[2 * n + 1] = 1;
-  l2o_blackbox_begin(it->model, it->state + 2 * n + POWERS, it->rng, n);
-  return L2O_OK;
+  return l2o_blackbox_start(it, it->state + 2 * n + POWERS);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {

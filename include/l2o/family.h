@@ -40,6 +40,8 @@ typedef struct l2o_family_type {
   l2o_status (*save)(const l2o_problem *instances, size_t count, const char *path, l2o_diag *diag);
   /** Makes a family from real data, and takes the data set over if that succeeds; NULL: samples only. */
   l2o_status (*create_from)(l2o_family **out, const double *options, l2o_dataset *data, l2o_diag *diag);
+  const char *maximised; /**< the objective is minus this quantity, by which name tables show it; NULL: it is what it is */
+  const char *unit;      /**< of that quantity */
 } l2o_family_type;
 
 /** Every kind of family, ending with NULL. */
@@ -59,6 +61,7 @@ L2O_API l2o_status l2o_family_new_from(l2o_family **out, const char *spec, l2o_d
  *  qp: `W` [B,m,n] or one [m,n] shared by all, `Y` [B,m] or [B,m,1], optional `x0` [B,n] or [B,n,1], `fstar` [B].
  *  quadratic: `A` [B,n,n] or [n,n], `b` [B,n], optional `x0`, `fstar`.
  *  least-squares: `A` [B,m,n] or [m,n], `b` [B,m], optional `ridge` [B] or one for all (absent: 0), `x0`, `fstar`.
+ *  All of them: optional states `h0`, `c0` [layers,B n,hidden] that recurrent rules begin with.
  *  lasso: as qp, and the weight of |x|_1 in `rho` [B] or one for all (absent: 0.1); no column of `W` may be zero.
  *  logistic: `A` [B,m,n] or [m,n], labels -1 and 1 in `b` [B,m], optional weights `l1`, `l2` [B] or one for all (absent: 0), `x0`,
  *  `fstar`. */
@@ -107,6 +110,25 @@ L2O_API l2o_status l2o_least_squares_new(l2o_problem *out, const l2o_real *A, co
  *  @param l1  more than 0.  Otherwise as l2o_qp_new(). */
 L2O_API l2o_status l2o_lasso_new(l2o_problem *out, const l2o_real *A, const l2o_real *y, const l2o_real *x0, double l1,
                                  double lipschitz, size_t m, size_t n, l2o_diag *diag);
+
+/** Sizes of a network of cells: complex channels H_uj (rx, tx) from base station j to user u, precoders V_u (tx, streams). User u is
+ *  served by base station u / users. */
+typedef struct l2o_sum_rate_sizes {
+  size_t cells;   /**< base stations */
+  size_t users;   /**< of each */
+  size_t tx, rx;  /**< antennas of a base station, of a user */
+  size_t streams; /**< of a user, at most tx and rx */
+} l2o_sum_rate_sizes;
+/** The weighted sum of rates, negated: f = -sum_u a_u R_u in bit/s/Hz, R_u = log2 det(I + F_uu^H J_u^-1 F_uu), F_uw = H_{u b(w)} V_w,
+ *  J_u = noise I + sum_{w != u} F_uw F_uw^H, constrained to |V_j|_F^2 <= power for the precoders V_j of every base station j. The
+ *  unknowns are V_0, V_1, ..., row-major, each complex number its real and its imaginary part.
+ *  @param H  (cells users, cells, rx, tx, 2), copied.  @param weights  a (cells users), positive, or NULL: 1.
+ *  @param x0  (2 cells users tx streams) or NULL: the first columns of H_u^H, |V_u|_F^2 = power / users.
+ *  @param noise, power  positive.
+ *  @return L2O_ERR_SHAPE for sizes that do not fit together; L2O_ERR_NUMERIC where H or x0 is not finite, or H is zero; L2O_ERR_ARG
+ *          for a noise, a power or a weight that is not positive and finite. */
+L2O_API l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real *weights, const l2o_real *x0, double noise,
+                                    double power, const l2o_sum_rate_sizes *sizes, l2o_diag *diag);
 
 #ifdef __cplusplus
 }

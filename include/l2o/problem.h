@@ -24,6 +24,13 @@ extern "C" {
 
 typedef struct l2o_problem l2o_problem;
 
+/** Where a recurrent rule begins on a problem: h and c (layers, n, hidden) of its network, row-major, which belong to the problem.
+ */
+typedef struct l2o_states {
+  size_t layers, hidden;
+  const l2o_real *h, *c;
+} l2o_states;
+
 /** The operations of a problem. `value` or `gradient` is required, the rest may be NULL. All of them only read the problem, so
  *  many threads may use one problem, each with its own `work`. Not-a-number and infinity are ordinary answers; a status other
  *  than L2O_OK ends the run with L2O_ERR_CALLBACK. */
@@ -82,6 +89,11 @@ typedef struct l2o_problem_ops {
   /** Composite problems whose h is a sum over the coordinates: the ends of the subdifferential [low_i, high_i] of its terms at x;
    * an end that is infinite is given as 0. */
   l2o_status (*subdifferential)(const l2o_problem *p, l2o_real *low, l2o_real *high, const l2o_real *x);
+  /** States that recurrent rules begin with, whatever their model's `state` says; L2O_ERR_NOTSUP: this problem has none after all.
+   */
+  l2o_status (*states)(const l2o_problem *p, l2o_states *states);
+  /** Derivative of the projection at x: dx += (d out / d x)' dout. */
+  l2o_status (*project_vjp)(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout, l2o_real *work);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -125,6 +137,8 @@ L2O_API l2o_status l2o_problem_lipschitz(const l2o_problem *p, double *constant)
 L2O_API l2o_status l2o_problem_minimum(const l2o_problem *p, double *fstar, l2o_real *xstar);
 /** The customary start of the problem into x0[n]. */
 L2O_API l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0);
+/** The states that recurrent rules begin with. @return L2O_ERR_NOTSUP where the problem has none. */
+L2O_API l2o_status l2o_problem_states(const l2o_problem *p, l2o_states *states);
 
 /** h(x), 0 where not composite, and a subgradient in s unless that is NULL. */
 L2O_API l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x);
@@ -140,6 +154,10 @@ L2O_API l2o_status l2o_problem_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_
                                         const l2o_real *dout, l2o_real *work);
 /** out = the nearest feasible point; a copy where there is no constraint. out may be x. */
 L2O_API l2o_status l2o_problem_project(const l2o_problem *p, l2o_real *out, const l2o_real *x, l2o_real *work);
+/** dx += (d out / d x)' dout for that point; the derivative of the copy where there is no constraint. @return L2O_ERR_NOTSUP where the
+ * projection has no derivative. */
+L2O_API l2o_status l2o_problem_project_vjp(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout,
+                                           l2o_real *work);
 /** Mean of the summands in rows[count] and its gradient (g may be NULL). @return L2O_ERR_NOTSUP where f is no sum. */
 L2O_API l2o_status l2o_problem_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows,
                                        size_t count, l2o_real *work);
@@ -181,6 +199,7 @@ typedef struct l2o_check {
   double prox_error;        /**< optimality of the prox: the worst decrease that a random move from it finds */
   double prox_vjp_error;    /**< derivative of the prox along random directions */
   double partial_error;     /**< mean of all summands against value and gradient */
+  double project_vjp_error; /**< derivative of the projection along random directions */
 } l2o_check;
 
 /** Compares the operations of a problem with central differences of its values at x, with step eps^(1/3) (1 + |x_i|).

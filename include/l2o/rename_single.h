@@ -42,6 +42,7 @@
 #define l2o_model_tensor_at l2of_model_tensor_at
 #define l2o_model_tensor_count l2of_model_tensor_count
 #define l2o_option_parse l2of_option_parse
+#define l2o_power_control_new l2of_power_control_new
 #define l2o_problem_bounded l2of_problem_bounded
 #define l2o_problem_check l2of_problem_check
 #define l2o_problem_free l2of_problem_free
@@ -67,9 +68,11 @@
 #define l2o_problem_partial l2of_problem_partial
 #define l2o_problem_prefers_hessian l2of_problem_prefers_hessian
 #define l2o_problem_project l2of_problem_project
+#define l2o_problem_project_vjp l2of_problem_project_vjp
 #define l2o_problem_prox l2of_problem_prox
 #define l2o_problem_prox_vjp l2of_problem_prox_vjp
 #define l2o_problem_start l2of_problem_start
+#define l2o_problem_states l2of_problem_states
 #define l2o_problem_subdifferential l2of_problem_subdifferential
 #define l2o_problem_summands l2of_problem_summands
 #define l2o_problem_together l2of_problem_together
@@ -94,6 +97,7 @@
 #define l2o_solver_list l2of_solver_list
 #define l2o_stop_name l2of_stop_name
 #define l2o_strerror l2of_strerror
+#define l2o_sum_rate_new l2of_sum_rate_new
 #define l2o_tensor_file_at l2of_tensor_file_at
 #define l2o_tensor_file_count l2of_tensor_file_count
 #define l2o_tensor_file_find l2of_tensor_file_find

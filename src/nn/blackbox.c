@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/blackbox.h"
 #include "nn/activation.h"
+#include <l2o/random.h>
 #include <math.h>
 #include <string.h>
 
@@ -131,17 +132,6 @@ size_t l2o_blackbox_tape_len(const l2o_model *model, size_t n) {
 size_t l2o_blackbox_scratch_len(const l2o_model *model, size_t n) {
   const l2o_recurrent_shape shape = shape_of_model(model);
   return (embeds(model) ? shape.hidden * n : 0) + l2o_recurrent_scratch_len(&shape, n);
-}
-
-void l2o_blackbox_begin(const l2o_model *model, l2o_real *state, l2o_rng *rng, size_t n) {
-  const size_t length = l2o_blackbox_state_len(model, n);
-  const double deviation = model->options[L2O_BLACKBOX_STATE];
-  memset(state, 0, length * sizeof *state);
-  for (size_t i = 0; deviation > 0 && i < length; i++) {
-    double draw;
-    l2o_rng_normal(rng, &draw, 1);
-    state[i] = (l2o_real)(deviation * draw);
-  }
 }
 
 /* t where t > 0, else exp(t) - 1, in place */

@@ -9,7 +9,6 @@
 #ifndef L2O_NN_BLACKBOX_H
 #define L2O_NN_BLACKBOX_H
 #include "nn/recurrent.h"
-#include <l2o/random.h>
 
 enum { L2O_BLACKBOX_FEATURES = 2 };
 typedef enum l2o_blackbox_option {
@@ -22,11 +21,12 @@ typedef enum l2o_blackbox_option {
 enum { L2O_DM_GRADIENT_SCALE = L2O_BLACKBOX_OWN };
 enum { L2O_RNNPROP_BETA1 = L2O_BLACKBOX_OWN, L2O_RNNPROP_BETA2 };
 
+static inline const l2o_recurrent_shape *l2o_blackbox_network(const l2o_model *model) {
+  return &((const l2o_recurrent *)model->table)->shape;
+}
 size_t l2o_blackbox_state_len(const l2o_model *model, size_t n);
 size_t l2o_blackbox_tape_len(const l2o_model *model, size_t n);
 size_t l2o_blackbox_scratch_len(const l2o_model *model, size_t n);
-/* The state at a start. */
-void l2o_blackbox_begin(const l2o_model *model, l2o_real *state, l2o_rng *rng, size_t n);
 /* w (n) from u (2, n), moving the state on; tape: NULL where there is no way back. */
 void l2o_blackbox_forward(const l2o_model *model, l2o_real *w, l2o_real *state, l2o_real *tape, l2o_real *scratch,
                           const l2o_real *u, size_t n);

@@ -133,16 +133,6 @@ size_t l2o_heads_state_len(const l2o_heads *heads, size_t n) {
   return l2o_recurrent_state_len(&heads->network.shape, n);
 }
 
-void l2o_heads_begin(const l2o_heads *heads, l2o_real *state, bool normal, l2o_rng *rng, size_t n) {
-  const size_t length = l2o_heads_state_len(heads, n);
-  memset(state, 0, length * sizeof *state);
-  for (size_t i = 0; normal && i < length; i++) {
-    double draw;
-    l2o_rng_normal(rng, &draw, 1);
-    state[i] = (l2o_real)draw;
-  }
-}
-
 /* slopes (outputs, n), then the network's */
 size_t l2o_heads_tape_len(const l2o_heads *heads, size_t n) {
   return heads->network.shape.outputs * n + l2o_recurrent_tape_len(&heads->network.shape, n);

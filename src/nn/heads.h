@@ -66,9 +66,8 @@ static inline const l2o_heads *l2o_heads_of(const l2o_model *model) {
   return model->table;
 }
 
-/* h and c of all layers and coordinates at a start: zero, or N(0, 1) from the stream. */
+/* h and c of all layers and coordinates. */
 size_t l2o_heads_state_len(const l2o_heads *heads, size_t n);
-void l2o_heads_begin(const l2o_heads *heads, l2o_real *state, bool normal, l2o_rng *rng, size_t n);
 
 /* Reals of record and scratch: those of the network, the record with the slopes dv/dy. */
 size_t l2o_heads_tape_len(const l2o_heads *heads, size_t n);

@@ -124,6 +124,21 @@ size_t l2o_recurrent_state_len(const l2o_recurrent_shape *shape, size_t n) {
   return state_of(shape) * n;
 }
 
+void l2o_recurrent_set_state(const l2o_recurrent_shape *shape, l2o_real *state, const l2o_real *h, const l2o_real *c, size_t n) {
+  const size_t L = shape->layers, H = shape->hidden, chunk = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK;
+  for (size_t first = 0; first < n; first += chunk) {
+    const size_t m = n - first < chunk ? n - first : chunk;
+    for (size_t l = 0; l < L; l++)
+      for (size_t k = 0; k < H; k++)
+        for (size_t j = 0; j < m; j++) {
+          const size_t from = (l * n + first + j) * H + k;
+          l2o_real *to = state + state_of(shape) * first + 2 * l * H * m + k * m + j;
+          to[0] = h[from];
+          to[H * m] = c[from];
+        }
+  }
+}
+
 size_t l2o_recurrent_tape_len(const l2o_recurrent_shape *shape, size_t n) {
   return tape_of(shape) * n;
 }

@@ -46,6 +46,8 @@ void l2o_recurrent_build(l2o_recurrent *net, const l2o_model *model, size_t firs
 
 /* State: h and c of all layers and coordinates; zeros at a start. */
 size_t l2o_recurrent_state_len(const l2o_recurrent_shape *shape, size_t n);
+/* From h and c (layers, n, hidden), row-major. */
+void l2o_recurrent_set_state(const l2o_recurrent_shape *shape, l2o_real *state, const l2o_real *h, const l2o_real *c, size_t n);
 /* What the backward pass of a step reads. Without one (tape NULL) l2o_recurrent_scratch_len() reals of scratch are needed. */
 size_t l2o_recurrent_tape_len(const l2o_recurrent_shape *shape, size_t n);
 size_t l2o_recurrent_scratch_len(const l2o_recurrent_shape *shape, size_t n);

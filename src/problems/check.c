@@ -116,8 +116,9 @@ static l2o_status check_prox(const l2o_problem *p, l2o_check *c, const l2o_real 
   const size_t n = p->n;
   double least, h, worst = 0;
   draw(r->v, r, rng, n);
+  const bool any = l2o_problem_has_prox(p); /* a projection is the prox for equal tau; of bounds, for any */
   for (size_t i = 0; i < n; i++)
-    r->tau[i] = (l2o_real)(0.1 + fabs((double)r->v[i]));
+    r->tau[i] = any ? (l2o_real)(0.1 + fabs((double)r->v[i])) : 1;
   l2o_status status = l2o_problem_prox(p, r->product, x, r->tau, r->work);
   if (!status)
     status = l2o_problem_nonsmooth(p, &least, NULL, r->product);
@@ -169,6 +170,27 @@ static l2o_status check_prox_vjp(const l2o_problem *p, l2o_check *c, const l2o_r
   return status;
 }
 
+/* dout' (P(x + e v) - P(x - e v)) / 2e against dx'v */
+static l2o_status check_project_vjp(const l2o_problem *p, l2o_check *c, const l2o_real *x, room *r, l2o_rng *rng) {
+  const size_t n = p->n;
+  const double e = 0.01 * root_of_epsilon();
+  l2o_real *dx = r->up, *dout = r->g;
+  draw(r->v, r, rng, n);
+  draw(dout, r, rng, n);
+  memset(dx, 0, n * sizeof *dx);
+  l2o_status status = l2o_problem_project_vjp(p, dx, x, dout, r->work);
+  if (status)
+    return status == L2O_ERR_NOTSUP ? L2O_OK : status;
+  double difference = 0;
+  for (int side = 1; side >= -1 && !status; side -= 2) {
+    along(r->y, x, side * e, r->v, n);
+    status = l2o_problem_project(p, r->product, r->y, r->work);
+    difference += side * l2o_dot(dout, r->product, n) / (2 * e);
+  }
+  c->project_vjp_error = fabs(l2o_dot(dx, r->v, n) - difference) / (l2o_norm(dout, n) * l2o_norm(r->v, n));
+  return status;
+}
+
 /* The mean over all summands is the function itself. */
 static l2o_status check_partial(const l2o_problem *p, l2o_check *c, const l2o_real *x, room *r) {
   const size_t n = p->n, summands = l2o_problem_summands(p);
@@ -196,7 +218,8 @@ static l2o_status say(const l2o_problem *p, const l2o_check *c, double tolerance
   } others[] = {{c->hessian_error, "the Hessian-vector product differs from differences of the gradient"},
                 {c->prox_error, "the prox is not the minimiser that it should be"},
                 {c->prox_vjp_error, "the derivative of the prox differs from differences of the prox"},
-                {c->partial_error, "the mean of all summands is not the function"}};
+                {c->partial_error, "the mean of all summands is not the function"},
+                {c->project_vjp_error, "the derivative of the projection differs from differences of the projection"}};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (!(others[i].error <= tolerance))
       return l2o_fail(diag, L2O_ERR_NUMERIC, "problem '%s': %s, by %.3g of the largest entry", name, others[i].what,
@@ -224,6 +247,8 @@ l2o_status l2o_problem_check(const l2o_problem *p, l2o_check *check, const l2o_r
     status = check_prox(p, check, x, &r, &rng);
   if (!status && l2o_problem_has_prox(p))
     status = check_prox_vjp(p, check, x, &r, &rng);
+  if (!status && l2o_problem_is_constrained(p))
+    status = check_project_vjp(p, check, x, &r, &rng);
   if (!status && l2o_problem_summands(p))
     status = check_partial(p, check, x, &r);
   free(arena.base);

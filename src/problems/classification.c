@@ -181,6 +181,7 @@ l2o_status l2o_classification_from_row(l2o_problem *out, const l2o_classificatio
   own.d->matrix = own.matrix;
   own.d->start = arrays->start ? own.start : NULL;
   own.d->lipschitz = arrays->lipschitz;
+  own.d->states = arrays->states;
   l2o_status status = prepare(own.d, &f, own.matrix, own.label);
   own.d->minimum = arrays->minimum;
   if (status)

@@ -22,6 +22,11 @@ l2o_status l2o_instance_start(const l2o_problem *p, l2o_real *x0) {
   return L2O_OK;
 }
 
+l2o_status l2o_instance_states(const l2o_problem *p, l2o_states *states) {
+  *states = ((const l2o_instance *)p->data)->states;
+  return states->layers ? L2O_OK : L2O_ERR_NOTSUP;
+}
+
 void l2o_instance_free(l2o_problem *p) {
   free((void *)(uintptr_t)p->data);
 }

@@ -16,6 +16,7 @@ typedef struct l2o_instance {
   double trace;        /* of the Hessian at most, ridge included; of families with l2o_instance_trace() */
   double minimum;      /* not-a-number: to be computed when asked for */
   size_t rows, classes;
+  l2o_states states; /* borrowed; no layers: there are none */
 } l2o_instance;
 
 typedef struct l2o_instance_kind {
@@ -38,10 +39,11 @@ typedef struct l2o_instance_kind {
 
 l2o_status l2o_instance_lipschitz(const l2o_problem *p, double *constant);
 l2o_status l2o_instance_start(const l2o_problem *p, l2o_real *x0);
+l2o_status l2o_instance_states(const l2o_problem *p, l2o_states *states);
 void l2o_instance_free(l2o_problem *p);
 #define L2O_INSTANCE_OPERATIONS                                                                                                    \
   .struct_size = sizeof(l2o_problem_ops), .lipschitz = l2o_instance_lipschitz, .start = l2o_instance_start,                        \
-  .free = l2o_instance_free
+  .states = l2o_instance_states, .free = l2o_instance_free
 
 l2o_status l2o_instance_trace(const l2o_problem *p, double *trace);
 size_t l2o_instance_summands(const l2o_problem *p); /* one a row */
@@ -112,7 +114,8 @@ void l2o_family_release(l2o_family *family);
 /* ---- families that are not sampled (instance_file.c) ---- */
 
 /* The rows of a file: `matrix` [B,rows,n], or [rows,n] shared by all; `vector` [B,rows] or [B,rows,1]; optional `x0` [B,n] or
- * [B,n,1], `fstar` [B], and the weights, [B] or one for all; anything else in the file is left alone. Everything must be finite. */
+ * [B,n,1], `fstar` [B], `h0` and `c0` [layers, B n, hidden], and the weights, [B] or one for all; anything else in the file is left
+ * alone. Everything must be finite. */
 l2o_status l2o_instances_open(l2o_family **out, const l2o_instance_kind *kind, const char *path, l2o_diag *diag);
 /* Writes such a file, with the minima if every instance has one; the matrix is stored once where all instances share it. */
 l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *instances, size_t count, const char *path,

@@ -21,12 +21,13 @@ typedef struct instance_set {
   double *minimum;    /* (count) or NULL */
   double *ridge, *l1; /* (count) */
   double *constant;   /* (matrices) */
-  size_t count, matrices, rows, columns;
+  l2o_real *h, *c;    /* (count, layers, columns, hidden) or NULL */
+  size_t count, matrices, rows, columns, layers, hidden;
 } instance_set;
 
 /* What the file has of what it may have. */
 typedef struct found {
-  const l2o_tensor *matrix, *vector, *start, *minimum, *ridge, *l1;
+  const l2o_tensor *matrix, *vector, *start, *minimum, *ridge, *l1, *h, *c;
 } found;
 
 static void layout(instance_set *set, l2o_arena *arena, const found *have) {
@@ -41,6 +42,8 @@ static void layout(instance_set *set, l2o_arena *arena, const found *have) {
   L2O_TAKE(arena, set->ridge, set->count);
   L2O_TAKE(arena, set->l1, set->count);
   L2O_TAKE(arena, set->constant, set->matrices);
+  set->h = have->h ? l2o_take(arena, have->h->count, sizeof *set->h) : NULL;
+  set->c = have->c ? l2o_take(arena, have->c->count, sizeof *set->c) : NULL;
 }
 
 /* Is the tensor (count, length) or (count, length, 1)? */
@@ -59,6 +62,27 @@ static l2o_status convert(l2o_real *out, const l2o_tensor *t, const char *path, 
   for (size_t i = 0; i < t->count; i++)
     if (!l2o_all_finite(&out[i], 1))
       return l2o_fail(diag, L2O_ERR_NUMERIC, "%s: '%s' holds a value that is not finite, at entry %zu", path, t->name, i);
+  return L2O_OK;
+}
+
+/* h0 and c0 (layers, B n, hidden), both or none of them. */
+static l2o_status check_states(instance_set *set, const found *have, const char *path, l2o_diag *diag) {
+  if (!have->h && !have->c)
+    return L2O_OK;
+  if (!have->h || !have->c)
+    return l2o_fail(diag, L2O_ERR_FORMAT, "%s: there is '%s' without '%s'; expected both or neither", path, have->h ? "h0" : "c0",
+                    have->h ? "c0" : "h0");
+  const size_t rows = set->count * set->columns;
+  for (size_t i = 0; i < 2; i++) {
+    const l2o_tensor *t = i ? have->c : have->h;
+    if (t->rank != 3 || t->count == 0 || t->shape[1] != rows || t->shape[0] != have->h->shape[0] ||
+        t->shape[2] != have->h->shape[2])
+      return l2o_fail(diag, L2O_ERR_SHAPE,
+                      "%s: '%s' must have shape [layers, %zu, hidden], instances times unknowns in the middle%s", path, t->name,
+                      rows, i ? ", like 'h0'" : "");
+  }
+  set->layers = have->h->shape[0];
+  set->hidden = have->h->shape[2];
   return L2O_OK;
 }
 
@@ -90,7 +114,20 @@ static l2o_status check_shapes(instance_set *set, const l2o_instance_kind *kind,
     return l2o_fail(diag, L2O_ERR_SHAPE, "%s: '%s' is too large for BLAS", path, kind->matrix);
   if (kind->square && set->rows != set->columns)
     return l2o_fail(diag, L2O_ERR_SHAPE, "%s: '%s' is %zu x %zu, but must be square", path, kind->matrix, set->rows, set->columns);
-  return L2O_OK;
+  return check_states(set, have, path, diag);
+}
+
+/* States of all instances, an instance after another: (layers, B, n hidden) become (B, layers, n hidden). */
+static l2o_status convert_states(l2o_real *out, const instance_set *set, const l2o_tensor *t, const char *path, l2o_diag *diag) {
+  const size_t piece = set->columns * set->hidden;
+  l2o_real *all = malloc(t->count * sizeof *all);
+  l2o_status status =
+      all ? convert(all, t, path, diag) : l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory for '%s'", path, t->name);
+  for (size_t l = 0; l < set->layers && !status; l++)
+    for (size_t i = 0; i < set->count; i++)
+      memcpy(out + (i * set->layers + l) * piece, all + (l * set->count + i) * piece, piece * sizeof *out);
+  free(all);
+  return status;
 }
 
 /* Two classes are told apart, no more. */
@@ -148,6 +185,10 @@ static l2o_status read_arrays(instance_set *set, const l2o_instance_kind *kind, 
     status = convert(set->vector, have->vector, path, diag);
   if (!status && have->start)
     status = convert(set->start, have->start, path, diag);
+  if (!status && have->h)
+    status = convert_states(set->h, set, have->h, path, diag);
+  if (!status && have->c)
+    status = convert_states(set->c, set, have->c, path, diag);
   if (!status && have->minimum) {
     l2o_tensor_to_double(have->minimum, set->minimum);
     if (!l2o_all_finite_double(set->minimum, set->count))
@@ -178,6 +219,12 @@ typedef struct file_family {
   instance_set set;
 } file_family;
 
+static l2o_states states_of(const instance_set *s, size_t row) {
+  const size_t each = s->layers * s->columns * s->hidden;
+  return s->h ? (l2o_states){.layers = s->layers, .hidden = s->hidden, .h = s->h + row * each, .c = s->c + row * each}
+              : (l2o_states){0};
+}
+
 /* Instance i is row i modulo the number of rows. */
 static l2o_status sample_row(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
   const file_family *f = (const file_family *)family;
@@ -191,7 +238,8 @@ static l2o_status sample_row(const l2o_family *family, l2o_problem *out, uint64_
                                .l1 = s->l1[row],
                                .lipschitz = s->constant[matrix],
                                .minimum = s->minimum ? s->minimum[row] : (double)NAN,
-                               .rows = s->rows};
+                               .rows = s->rows,
+                               .states = states_of(s, row)};
   return f->kind->make ? f->kind->make(out, &arrays, s->columns, diag) : l2o_instance_new(out, f->kind, &arrays, s->columns, diag);
 }
 
@@ -217,6 +265,8 @@ l2o_status l2o_instances_open(l2o_family **out, const l2o_instance_kind *kind, c
                       .vector = l2o_tensor_file_find(file, kind->vector),
                       .start = l2o_tensor_file_find(file, "x0"),
                       .minimum = l2o_tensor_file_find(file, "fstar"),
+                      .h = l2o_tensor_file_find(file, "h0"),
+                      .c = l2o_tensor_file_find(file, "c0"),
                       .ridge = kind->ridge ? l2o_tensor_file_find(file, kind->ridge) : NULL,
                       .l1 = kind->l1 ? l2o_tensor_file_find(file, kind->l1) : NULL};
   status = read_arrays(&f->set, kind, &have, path, diag);
@@ -303,6 +353,32 @@ static l2o_status add_minima(l2o_tensor_writer *writer, const l2o_problem *insta
   return status == L2O_ERR_NOTSUP ? L2O_OK : status;
 }
 
+/* h0 and c0 (layers, B n, hidden); none where an instance has none, or of other sizes. */
+static l2o_status add_states(l2o_tensor_writer *writer, const l2o_problem *instances, size_t count) {
+  const l2o_states *first = &instance_of(&instances[0])->states;
+  const size_t piece = instances[0].n * first->hidden, shape[3] = {first->layers, count * instances[0].n, first->hidden};
+  for (size_t i = 0; i < count; i++) {
+    const l2o_states *s = &instance_of(&instances[i])->states;
+    if (!s->layers || s->layers != first->layers || s->hidden != first->hidden)
+      return L2O_OK;
+  }
+  double *values = malloc(shape[0] * count * piece * sizeof *values);
+  l2o_status status = values ? L2O_OK : L2O_ERR_NOMEM;
+  const l2o_dtype dtype = sizeof(l2o_real) == sizeof(float) ? L2O_F32 : L2O_F64;
+  for (int which = 0; which < 2 && !status; which++) {
+    for (size_t l = 0; l < shape[0]; l++)
+      for (size_t i = 0; i < count; i++) {
+        const l2o_states *s = &instance_of(&instances[i])->states;
+        const l2o_real *from = (which ? s->c : s->h) + l * piece;
+        for (size_t k = 0; k < piece; k++)
+          values[(l * count + i) * piece + k] = (double)from[k];
+      }
+    status = l2o_tensor_writer_add(writer, which ? "c0" : "h0", dtype, values, shape, 3);
+  }
+  free(values);
+  return status;
+}
+
 l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *instances, size_t count, const char *path,
                               l2o_diag *diag) {
   const l2o_instance *first = instance_of(&instances[0]);
@@ -331,6 +407,8 @@ l2o_status l2o_instances_save(const l2o_instance_kind *kind, const l2o_problem *
     status = add_weights(writer, kind, instances, count);
   if (!status)
     status = add_minima(writer, instances, count);
+  if (!status)
+    status = add_states(writer, instances, count);
   if (!status)
     status = l2o_tensor_writer_save(writer, path, diag);
   l2o_tensor_writer_free(writer);

@@ -140,6 +140,12 @@ l2o_status l2o_problem_hessian(const l2o_problem *p, l2o_real *packed) {
   return status && status != L2O_ERR_NOMEM ? L2O_ERR_CALLBACK : status;
 }
 
+l2o_status l2o_problem_states(const l2o_problem *p, l2o_states *states) {
+  *states = (l2o_states){0};
+  const l2o_status status = HAS(p, states) ? p->ops->states(p, states) : L2O_ERR_NOTSUP;
+  return status && status != L2O_ERR_NOTSUP ? L2O_ERR_CALLBACK : status;
+}
+
 l2o_status l2o_problem_nonsmooth(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
   if (HAS(p, nonsmooth))
     return p->ops->nonsmooth(p, h, s, x) ? L2O_ERR_CALLBACK : L2O_OK;
@@ -190,6 +196,16 @@ l2o_status l2o_problem_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_real *dt
   if (HAS(p, prox) || HAS(p, project))
     return L2O_ERR_NOTSUP;
   for (size_t i = 0; i < p->n; i++) /* out = x */
+    dx[i] += dout[i];
+  return L2O_OK;
+}
+
+l2o_status l2o_problem_project_vjp(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout, l2o_real *work) {
+  if (HAS(p, project_vjp))
+    return p->ops->project_vjp(p, dx, x, dout, work) ? L2O_ERR_CALLBACK : L2O_OK;
+  if (HAS(p, project))
+    return L2O_ERR_NOTSUP;
+  for (size_t i = 0; i < p->n; i++)
     dx[i] += dout[i];
   return L2O_OK;
 }

@@ -195,6 +195,10 @@ static l2o_status project(const l2o_problem *p, l2o_real *out, const l2o_real *x
   return status;
 }
 
+static l2o_status project_vjp(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout, l2o_real *work) {
+  return l2o_problem_project_vjp(&of(p)->inner, dx, moved(p, x, work), dout, work);
+}
+
 static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) {
   l2o_status status = l2o_problem_minimum(&of(p)->inner, fstar, xstar);
   if (!status && xstar)
@@ -209,6 +213,10 @@ static l2o_status start(const l2o_problem *p, l2o_real *x0) {
   for (size_t i = 0; s != 0 && i < p->n && !status; i++)
     x0[i] += s;
   return status;
+}
+
+static l2o_status states(const l2o_problem *p, l2o_states *out) {
+  return l2o_problem_states(&of(p)->inner, out);
 }
 
 static void release(l2o_problem *p) {
@@ -229,7 +237,7 @@ const l2o_problem *l2o_unshifted(const l2o_problem *p) {
 
 /* What a problem with the operations `inner` has when it is shifted: what it had. */
 static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
-  _Static_assert(sizeof *ops == 23 * sizeof(void *), "an operation that is new must be shifted here, too");
+  _Static_assert(sizeof *ops == 25 * sizeof(void *), "an operation that is new must be shifted here, too");
 #define WRAP(op)                                                                                                                   \
   if (offsetof(l2o_problem_ops, op) + sizeof inner->op <= inner->struct_size && inner->op)                                         \
   ops->op = op
@@ -252,6 +260,8 @@ static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
   WRAP(hessian_vector_many);
   WRAP(hessian);
   WRAP(hessian_reads);
+  WRAP(states);
+  WRAP(project_vjp);
 #undef WRAP
 }
 

@@ -22,36 +22,15 @@ enum { CASES = sizeof cases / sizeof *cases };
 typedef struct golden {
   l2o_tensor_file *file;
   size_t B, n, m, T, hidden, layers;
-  l2o_real *W, *y, *x0;
-  double *h0, *c0, rho;
+  l2o_real *x0;
+  l2o_family *instances; /* the file is one of instances, h0 and c0 included, but for the name of the start */
   l2o_model *model;
-  l2o_solver rule;
+  const l2o_solver *rule;
 } golden;
-
-/* of the file that is open: init() has no other way to it */
-static const golden *current;
 
 /* h and c of a layer lie side by side, (H, n), layer after layer, where all coordinates are one chunk. */
 static l2o_real *memory_of(const golden *g, l2o_real *network, size_t layer, bool cell) {
   return network + (2 * layer + cell) * g->hidden * g->n;
-}
-
-/* The rule's own start, then the file's h and c. */
-static l2o_status golden_init(l2o_iterate *it) {
-  const golden *g = current;
-  const l2o_solver *rule = l2o_solver_find(g->rule.name, NULL);
-  const size_t length = l2o_heads_state_len(l2o_heads_of(it->model), it->n);
-  const size_t b = (size_t)(((const l2o_instance *)it->problem->data)->matrix - g->W) / (g->m * g->n);
-  l2o_real *network = it->state + rule->state_len(it) - length;
-  l2o_status status = rule->init(it);
-  for (size_t l = 0; l < g->layers; l++)
-    for (size_t i = 0; i < g->n; i++)
-      for (size_t k = 0; k < g->hidden; k++) {
-        const size_t at = (l * g->B * g->n + b * g->n + i) * g->hidden + k;
-        memory_of(g, network, l, false)[k * g->n + i] = (l2o_real)g->h0[at];
-        memory_of(g, network, l, true)[k * g->n + i] = (l2o_real)g->c0[at];
-      }
-  return status;
 }
 
 static golden open_golden(size_t c) {
@@ -62,10 +41,10 @@ static golden open_golden(size_t c) {
   assert_status(l2o_tensor_file_open(&g.file, path, &diag), L2O_OK, &diag);
   g.B = (size_t)golden_scalar(g.file, "batch"), g.n = (size_t)golden_scalar(g.file, "n"), g.m = (size_t)golden_scalar(g.file, "m"),
   g.T = (size_t)golden_scalar(g.file, "T");
-  g.hidden = (size_t)golden_scalar(g.file, "hidden"), g.layers = (size_t)golden_scalar(g.file, "layers"),
-  g.rho = golden_scalar(g.file, "rho");
-  g.W = golden_reals(g.file, "W"), g.y = golden_reals(g.file, "Y"), g.x0 = golden_reals(g.file, "X");
-  g.h0 = golden_values(g.file, "h0", NULL), g.c0 = golden_values(g.file, "c0", NULL);
+  g.hidden = (size_t)golden_scalar(g.file, "hidden"), g.layers = (size_t)golden_scalar(g.file, "layers");
+  g.x0 = golden_reals(g.file, "X");
+  assert_status(l2o_family_open(&g.instances, "lasso", path, &diag), L2O_OK, &diag);
+  assert_true(g.instances->n == g.n && g.instances->count == g.B);
   assert_true(g.n <= L2O_LSTM_CHUNK);
   snprintf(spec, sizeof spec, "%s:hidden=%zu,layers=%zu%s", cases[c].rule, g.hidden, g.layers, cases[c].model);
   assert_status(l2o_model_new(&g.model, spec, 1, &diag), L2O_OK, &diag);
@@ -90,25 +69,23 @@ static golden open_golden(size_t c) {
   }
   assert_status(l2o_model_set_parameters(g.model, flat, count), L2O_OK, NULL);
   free(flat);
-  g.rule = *l2o_solver_find(cases[c].rule, &diag);
-  g.rule.init = golden_init;
+  g.rule = l2o_solver_find(cases[c].rule, &diag);
   return g;
 }
 
 static void close_golden(golden *g) {
   l2o_tensor_file_free(g->file);
   l2o_model_free(g->model);
-  free(g->W);
-  free(g->y);
+  l2o_family_free(g->instances);
   free(g->x0);
-  free(g->h0);
-  free(g->c0);
 }
 
 static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
   const golden *g = family->data;
-  (void)seed;
-  return l2o_lasso_new(out, g->W + index * g->m * g->n, g->y + index * g->m, g->x0 + index * g->n, g->rho, 0, g->m, g->n, diag);
+  l2o_status status = g->instances->sample(g->instances, out, seed, index, diag);
+  if (!status)
+    ((l2o_instance *)(uintptr_t)out->data)->start = g->x0 + index * g->n;
+  return status;
 }
 
 static l2o_family golden_family(const golden *g) {
@@ -132,7 +109,6 @@ static void forward(void **state) {
     for (size_t i = 0; i < (g.T + 1) * g.B; i++)
       largest_f = fmax(largest_f, fabs(f[i]));
     const double tolerance = BY_PRECISION(1e-11, 1e-5);
-    current = &g;
     for (size_t b = 0; b < g.B; b++) {
       l2o_problem p;
       l2o_run *run;
@@ -145,16 +121,16 @@ static void forward(void **state) {
       l2o_iterate it = {.problem = &p, .model = g.model, .n = g.n, .step = 0.9999 / constant};
       double options[2] = {0};
       it.options = options;
-      it.x = calloc(g.n, sizeof *it.x), it.g = calloc(g.n, sizeof *it.g), it.state = calloc(g.rule.state_len(&it), sizeof *it.x);
-      it.scratch = calloc(g.rule.scratch_len(&it), sizeof *it.x), it.work = calloc(l2o_problem_work_len(&p) + 1, sizeof *it.x);
+      it.x = calloc(g.n, sizeof *it.x), it.g = calloc(g.n, sizeof *it.g), it.state = calloc(g.rule->state_len(&it), sizeof *it.x);
+      it.scratch = calloc(g.rule->scratch_len(&it), sizeof *it.x), it.work = calloc(l2o_problem_work_len(&p) + 1, sizeof *it.x);
       memcpy(it.x, g.x0 + b * g.n, g.n * sizeof *it.x);
-      assert_status(golden_init(&it), L2O_OK, NULL);
-      assert_status(l2o_run_new(&run, &g.rule, g.model, &p, NULL, NULL), L2O_OK, NULL);
+      assert_status(g.rule->init(&it), L2O_OK, NULL);
+      assert_status(l2o_run_new(&run, g.rule, g.model, &p, NULL, NULL), L2O_OK, NULL);
       assert_status(l2o_run_start(run, NULL), L2O_OK, NULL);
       for (size_t k = 0; k <= g.T; k++) {
         if (k > 0) { /* the driver's step, and the rule's own, whose memory can be seen */
           assert_status(l2o_run_step(run, &stop), L2O_OK, NULL);
-          assert_status(g.rule.step(&it, NULL, &stop), L2O_OK, NULL);
+          assert_status(g.rule->step(&it, NULL, &stop), L2O_OK, NULL);
           it.has_gradient = false;
         }
         assert_status(l2o_run_record(run, &record), L2O_OK, NULL);
@@ -165,7 +141,7 @@ static void forward(void **state) {
           assert_close(it.state[i], memory[(k * g.B + b) * g.n + i], 0, tolerance * largest_memory);
         }
       }
-      l2o_real *network = it.state + g.rule.state_len(&it) - l2o_heads_state_len(l2o_heads_of(g.model), g.n);
+      l2o_real *network = it.state + g.rule->state_len(&it) - l2o_heads_state_len(l2o_heads_of(g.model), g.n);
       for (size_t l = 0; l < g.layers; l++)
         for (size_t i = 0; i < g.n; i++)
           for (size_t k = 0; k < g.hidden; k++) {
@@ -207,7 +183,6 @@ static void gradients(void **state) {
     size_t count, compared = 0;
     l2o_model_parameters(g.model, &count);
     double *gradient = malloc(count * sizeof *gradient);
-    current = &g;
     for (size_t l = 0; l < 3; l++)
       for (size_t m = 0; m < 2; m++) {
         l2o_train_settings settings = l2o_train_settings_default();
@@ -216,7 +191,7 @@ static void gradients(void **state) {
         l2o_diag diag = {""};
         char name[128];
         double loss;
-        assert_status(l2o_trainer_new(&trainer, g.model, &g.rule, &family, &settings, &diag), L2O_OK, &diag);
+        assert_status(l2o_trainer_new(&trainer, g.model, g.rule, &family, &settings, &diag), L2O_OK, &diag);
         assert_status(l2o_trainer_gradient(trainer, &loss, gradient, &diag), L2O_OK, &diag);
         snprintf(name, sizeof name, "loss_%s", losses[l].name);
         assert_close(loss, golden_scalar(g.file, name), BY_PRECISION(1e-12, 1e-5), 0);

@@ -491,14 +491,12 @@ static void write_arrays(const char *path, const array *arrays, size_t count) {
 
 static void a_file_may_share_its_matrix(void **state) {
   (void)state;
-  const array arrays[] = {{"W", 2, {3, 2}, 1, 5},
-                          {"Y", 3, {4, 3, 1}, 0, 2},
-                          {"x0", 2, {4, 2}, 7, 9},
-                          {"fstar", 1, {4}, 20, 10},
+  const array arrays[] = {{"W", 2, {3, 2}, 1, 5},    {"Y", 3, {4, 3, 1}, 0, 2},   {"x0", 2, {4, 2}, 7, 9},
+                          {"fstar", 1, {4}, 20, 10}, {"h0", 3, {2, 8, 3}, 30, 4}, {"c0", 3, {2, 8, 3}, 40, 3},
                           {"notes", 1, {5}, 0, 0}}; /* what else is in it does not matter */
   l2o_family *file;
   l2o_diag diag = {""};
-  write_arrays(in_folder("shared"), arrays, 5);
+  write_arrays(in_folder("shared"), arrays, 7);
   assert_status(l2o_family_open(&file, "qp", in_folder("shared"), &diag), L2O_OK, &diag);
   assert_true(file->n == 2 && file->count == 4);
   for (uint64_t i = 0; i < 4; i++) {
@@ -512,6 +510,15 @@ static void a_file_may_share_its_matrix(void **state) {
     assert_true(x[0] == (i ? (l2o_real)(7 + 2 * i % 3) : 9));
     assert_status(l2o_problem_minimum(&p, &fstar, NULL), L2O_OK, NULL);
     assert_true(fstar == (i ? 20 + (double)(i % 3) : 10)); /* as the file says */
+    l2o_states states;
+    assert_status(l2o_problem_states(&p, &states), L2O_OK, NULL);
+    assert_true(states.layers == 2 && states.hidden == 3);
+    for (size_t l = 0; l < 2; l++) /* (2, 4 x 2, 3) in the file, (2, 2, 3) of each instance */
+      for (size_t k = 0; k < 6; k++) {
+        const size_t at = (l * 8 + 2 * i) * 3 + k;
+        assert_true((double)states.h[l * 6 + k] == (at ? 30 + (double)(at % 3) : 4));
+        assert_true((double)states.c[l * 6 + k] == (at ? 40 + (double)(at % 3) : 3));
+      }
     l2o_problem_free(&p);
   }
   assert_status(l2o_family_save(file, in_folder("again"), 0, L2O_PURPOSE_EVAL, 4, &diag), L2O_OK, &diag);
@@ -519,6 +526,15 @@ static void a_file_may_share_its_matrix(void **state) {
   assert_status(l2o_tensor_file_open(&tensors, in_folder("again"), NULL), L2O_OK, NULL);
   assert_int_equal(l2o_tensor_file_find(tensors, "W")->rank, 2); /* still one */
   assert_non_null(l2o_tensor_file_find(tensors, "x0"));
+  for (size_t i = 3; i < 6; i++) { /* minima and states come back as they were read */
+    const l2o_tensor *t = l2o_tensor_file_find(tensors, arrays[i].name);
+    double values[64];
+    assert_non_null(t);
+    assert_true(t->rank == arrays[i].rank && t->shape[0] == arrays[i].shape[0] && (t->rank == 1 || t->shape[2] == 3));
+    l2o_tensor_to_double(t, values);
+    for (size_t j = 0; j < t->count; j++)
+      assert_true(values[j] == (j ? arrays[i].fill + (double)(j % 3) : arrays[i].first));
+  }
   l2o_tensor_file_free(tensors);
   l2o_family_free(file);
 }
@@ -559,6 +575,30 @@ static void broken_instance_files_say_what_is_wrong(void **state) {
       {"qp", {{"W", 2, {3, 2}, 1, 1}, {"Y", 2, {4, 3}, 1, 1}, {"x0", 2, {4, 2}, 1, bad}}, L2O_ERR_NUMERIC, "'x0' holds a value"},
       {"qp", {{"W", 2, {3, 2}, 1, 1}, {"Y", 2, {4, 3}, 1, 1}, {"fstar", 1, {4}, 1, bad}}, L2O_ERR_NUMERIC, "'fstar' holds a value"},
       {"qp", {{"W", 2, {1, 1}, 1, 0}, {"Y", 2, {4, 1}, 1, 1}}, L2O_ERR_NUMERIC, "W of instance 0 is zero"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"h0", 3, {2, 4, 3}, 1, 1}},
+       L2O_ERR_FORMAT,
+       "there is 'h0' without 'c0'; expected both or neither"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"c0", 3, {2, 4, 3}, 1, 1}},
+       L2O_ERR_FORMAT,
+       "there is 'c0' without 'h0'; expected both or neither"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"h0", 3, {2, 3, 3}, 1, 1}, {"c0", 3, {2, 3, 3}, 1, 1}},
+       L2O_ERR_SHAPE,
+       "'h0' must have shape [layers, 4, hidden], instances times unknowns in the middle"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"h0", 3, {2, 4, 3}, 1, 1}, {"c0", 3, {2, 4, 2}, 1, 1}},
+       L2O_ERR_SHAPE,
+       "'c0' must have shape [layers, 4, hidden], instances times unknowns in the middle, like 'h0'"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"h0", 2, {4, 3}, 1, 1}, {"c0", 2, {4, 3}, 1, 1}},
+       L2O_ERR_SHAPE,
+       "'h0' must have shape"},
+      {"qp",
+       {{"W", 2, {1, 1}, 1, 1}, {"Y", 2, {4, 1}, 1, 1}, {"h0", 3, {2, 4, 3}, 1, 1}, {"c0", 3, {2, 4, 3}, 1, bad}},
+       L2O_ERR_NUMERIC,
+       "'c0' holds a value that is not finite, at entry 0"},
       {"least-squares", {{"W", 2, {3, 2}, 1, 1}, {"Y", 2, {4, 3}, 1, 1}}, L2O_ERR_FORMAT, "instances need 'A' and 'b'"},
       {"least-squares", {{"A", 2, {1, 1}, 1, 0}, {"b", 2, {4, 1}, 1, 1}}, L2O_ERR_NUMERIC, "A of instance 0 is zero"},
       {"lasso", {{"A", 2, {3, 2}, 1, 1}, {"b", 2, {4, 3}, 1, 1}}, L2O_ERR_FORMAT, "instances need 'W' and 'Y'"},

@@ -6,6 +6,7 @@
 #include "nn/blackbox.h"
 #include "nn/go_math_l2o.h"
 #include "nn/l2o_pa.h"
+#include "problems/instance.h"
 #include <l2o/tensor_file.h>
 
 /* Every learned tensor N(0, spread^2), learned scales between 0.7 and 1.1. */
@@ -431,7 +432,8 @@ static void random_states_are_normal(void **state) {
     l2o_model *model = model_of(spec, 1);
     l2o_rng rng;
     l2o_real *x = calloc(N, sizeof *x);
-    l2o_iterate it = {.model = model, .n = N, .x = x, .rng = &rng};
+    l2o_problem p = sampled("quadratic:n=500,spectrum=linear", 1, 0);
+    l2o_iterate it = {.problem = &p, .model = model, .n = N, .x = x, .rng = &rng};
     const size_t length = rule->state_len(&it), network = 4 * 20 * N; /* h and c of two layers of 20, behind the rule's own */
     double sum = 0, squares = 0;
     it.state = malloc(length * sizeof *it.state);
@@ -448,6 +450,7 @@ static void random_states_are_normal(void **state) {
     for (size_t i = 0; i < length - network; i++) /* of rnnprop the powers b^0 */
       assert_true(it.state[i] == (strcmp(cases[c].rule, "rnnprop") == 0 && i >= 2 * N ? 1 : 0));
     free(it.state), free(x);
+    l2o_problem_free(&p);
     l2o_model_free(model);
   }
 }
@@ -647,6 +650,53 @@ static void without_heads_l2o_pa_is_ista(void **state) {
     l2o_problem_free(&p);
   }
   l2o_model_free(model);
+}
+
+/* Zeros are what a model without random states begins with, and random states give way to those that are given; a network of
+ * another size refuses them. What is done with them: tests/golden. */
+static void problems_may_bring_states(void **state) {
+  (void)state;
+  static const char *const models[][2] = {{"go-math-l2o", "go-math-l2o:hidden=3,layers=2,state="},
+                                          {"l2o-pa", "l2o-pa:hidden=3,layers=2,state="},
+                                          {"l2o-dm", "l2o-dm:hidden=3,layers=2,state_scale="},
+                                          {"rnnprop", "rnnprop:hidden=3,layers=2,state_scale="},
+                                          {"l2o-bfgs", "bfgs-lstm:hidden=3,layers=2"}};
+  enum { N = 5, STATES = 2 * N * 3, STEPS = 4 };
+  l2o_real zeros[STATES] = {0}, h[STATES], c[STATES];
+  normal_reals(h, STATES, 1), normal_reals(c, STATES, 2);
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    const bool draws = i < 4, scaled = i == 2 || i == 3;
+    const char *rule = models[i][0];
+    l2o_problem p = sampled("least-squares:n=5,m=7", 3, 0);
+    l2o_states *given = &((l2o_instance *)(uintptr_t)p.data)->states, got;
+    char spec[2][80];
+    snprintf(spec[0], sizeof spec[0], "%s%s", models[i][1], draws ? scaled ? "0" : "zero" : "");
+    snprintf(spec[1], sizeof spec[1], "%s%s", models[i][1], draws ? scaled ? "1" : "normal" : "");
+    l2o_model *model = model_of(spec[0], 1), *drawing = model_of(spec[1], 1);
+    spoil_weights(model, 4, 0.3), spoil_weights(drawing, 4, 0.3);
+    assert_status(l2o_problem_states(&p, &got), L2O_ERR_NOTSUP, NULL);
+    l2o_real *plain = path_of(rule, model, &p, STEPS, NULL, 7);
+    *given = (l2o_states){.layers = 2, .hidden = 3, .h = zeros, .c = zeros};
+    l2o_real *zero = path_of(rule, drawing, &p, STEPS, NULL, 7);
+    assert_same_reals(zero, plain, (STEPS + 1) * N);
+    l2o_real *before = zero;
+    for (size_t k = 0; k < 2; k++) { /* h matters, and c */
+      *(k ? &given->c : &given->h) = k ? c : h;
+      l2o_real *moved = path_of(rule, drawing, &p, STEPS, NULL, 7), *again = path_of(rule, model, &p, STEPS, NULL, 8);
+      assert_same_reals(moved, again, (STEPS + 1) * N);
+      assert_true(distance_of(moved, before, (STEPS + 1) * N) > 1e-6);
+      free(again), free(before);
+      before = moved;
+    }
+    free(before), free(plain);
+    given->hidden = 4;
+    l2o_run *run;
+    l2o_diag diag = {""};
+    assert_status(l2o_run_new(&run, solver_named(rule), model, &p, NULL, &diag), L2O_ERR_SHAPE, NULL);
+    assert_names(&diag, "problem 'least-squares' brings states of 2 layers of 4 units, the model has 2 of 3");
+    l2o_model_free(model), l2o_model_free(drawing);
+    l2o_problem_free(&p);
+  }
 }
 
 /* The heads begin at the same values whatever brings them there, and a scale is a factor: the same iterates. */
@@ -889,6 +939,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(published_files_load, make_folder, remove_folder),
       cmocka_unit_test(a_calm_start_is_nearly_ista),
       cmocka_unit_test(without_heads_l2o_pa_is_ista),
+      cmocka_unit_test(problems_may_bring_states),
       cmocka_unit_test(calm_heads_begin_alike),
       cmocka_unit_test(published_starts_have_their_bounds),
       cmocka_unit_test(history_is_scaled_by_the_base_step),
