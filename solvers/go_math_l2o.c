@@ -28,9 +28,12 @@ static l2o_go_variant variant(const l2o_iterate *it) {
 }
 
 enum { NORMS = L2O_GO_FEATURES };
-/* state: v (n), the norms gamma, 0 until they are known, and the network's */
+/* state: v (n), the norms gamma, 0 until they are known, and, on a cache line of its own, the network's */
+static size_t network_state(size_t n) {
+  return l2o_whole_lines(n + NORMS);
+}
 static size_t state_len(const l2o_iterate *it) {
-  return it->n + NORMS + l2o_heads_state_len(l2o_heads_of(it->model), it->n);
+  return network_state(it->n) + l2o_heads_state_len(l2o_heads_of(it->model), it->n);
 }
 
 /* A step's record. */
@@ -50,17 +53,17 @@ static record look(l2o_real *tape, const l2o_heads *heads, size_t n) {
                   .G = tape + 4 * n,
                   .values = tape + 5 * n,
                   .norm = tape + (5 + O) * n,
-                  .network = tape + (5 + O) * n + 1};
+                  .network = tape + l2o_whole_lines((5 + O) * n + 1)};
 }
 static size_t tape_len(const l2o_iterate *it) {
   const l2o_heads *heads = l2o_heads_of(it->model);
-  return (5 + heads->network.shape.outputs) * it->n + 1 + l2o_heads_tape_len(heads, it->n);
+  return l2o_whole_lines(l2o_whole_lines((5 + heads->network.shape.outputs) * it->n + 1) + l2o_heads_tape_len(heads, it->n));
 }
 
 /* features (3, n), the heads' values (5, n), p, G, tau; the network's */
 enum { VECTORS = L2O_GO_FEATURES + L2O_GO_HEADS + 3 };
 static size_t scratch_len(const l2o_iterate *it) {
-  return VECTORS * it->n + l2o_heads_scratch_len(l2o_heads_of(it->model), it->n);
+  return l2o_whole_lines(VECTORS * it->n) + l2o_heads_scratch_len(l2o_heads_of(it->model), it->n);
 }
 
 static const l2o_recurrent_shape *network(const l2o_iterate *it) {
@@ -71,8 +74,8 @@ static l2o_status check(const l2o_iterate *it, l2o_diag *diag) {
 }
 static l2o_status init(l2o_iterate *it) {
   const size_t n = it->n;
-  memset(it->state, 0, (n + NORMS) * sizeof *it->state);
-  return l2o_recurrent_start(it, network(it), it->state + n + NORMS, it->model->options[L2O_GO_STATE] > 0);
+  memset(it->state, 0, network_state(n) * sizeof *it->state);
+  return l2o_recurrent_start(it, network(it), it->state + network_state(n), it->model->options[L2O_GO_STATE] > 0);
 }
 
 /* Of Q, by its options. */
@@ -116,11 +119,12 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
     status = make_features(it, u, norms);
   if (status)
     return status;
-  l2o_heads_forward(heads, r.values, norms + NORMS, r.network, it->scratch + VECTORS * n, u, n);
+  l2o_heads_forward(heads, r.values, v + network_state(n), r.network, it->scratch + l2o_whole_lines(VECTORS * n), u, n);
   const l2o_real *R = l2o_head(heads, r.values, L2O_GO_R, n), *Q = l2o_head(heads, r.values, L2O_GO_Q, n),
                  *B = l2o_head(heads, r.values, L2O_GO_B, n), *b3 = l2o_head(heads, r.values, L2O_GO_B3, n),
                  *b4 = l2o_head(heads, r.values, L2O_GO_B4, n);
   const l2o_real s = (l2o_real)it->step, kappa = history_factor(it);
+  const bool divided = variant(it) != L2O_GO_PROPOSED, standard = variant(it) == L2O_GO_STD;
   for (size_t i = 0; i < n; i++) {
     tau[i] = s * R[i];
     r.p[i] = it->x[i] - tau[i] * it->g[i] - kappa * Q[i] * v[i] - (b3 ? b3[i] : 0);
@@ -135,9 +139,9 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   status = l2o_problem_prox(it->problem, next, r.p, tau, it->work);
   for (size_t i = 0; i < n; i++) {
     l2o_real G = it->x[i] - next[i] - (b3 ? b3[i] : 0);
-    if (variant(it) == L2O_GO_STD)
+    if (standard)
       G -= kappa * Q[i] * v[i];
-    if (variant(it) != L2O_GO_PROPOSED)
+    if (divided)
       G /= tau[i] + LEAST;
     r.G[i] = G;
     v[i] = B[i] * v[i] + (1 - B[i]) * G - (b4 ? b4[i] : 0);
@@ -160,7 +164,7 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
            *dB = l2o_head(heads, dvalues, L2O_GO_B, n), *db3 = l2o_head(heads, dvalues, L2O_GO_B3, n),
            *db4 = l2o_head(heads, dvalues, L2O_GO_B4, n);
   const l2o_real s = (l2o_real)it->step, kappa = history_factor(it);
-  const bool divided = variant(it) != L2O_GO_PROPOSED, whole = mode == L2O_STOP_GRADIENT_NONE;
+  const bool divided = variant(it) != L2O_GO_PROPOSED, standard = variant(it) == L2O_GO_STD, whole = mode == L2O_STOP_GRADIENT_NONE;
   memset(dp, 0, n * sizeof *dp);
   for (size_t i = 0; i < n; i++) {
     /* v+ = B o v + (1 - B) o G - b4 */
@@ -177,7 +181,7 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
     dg[i] = e; /* for now what G wants of x */
     if (db3)
       db3[i] = -e;
-    const l2o_real share = variant(it) == L2O_GO_STD ? kappa * e : 0;
+    const l2o_real share = standard ? kappa * e : 0;
     dQ[i] = -share * r.v[i];
     dv[i] -= share * Q[i];
   }
@@ -195,8 +199,8 @@ static l2o_status step_vjp(l2o_iterate *it, l2o_real *dx, l2o_real *dstate, l2o_
   }
   if (whole)
     memset(du, 0, L2O_GO_FEATURES * n * sizeof *du);
-  l2o_heads_backward(heads, dsum, whole ? du : NULL, dstate + n + NORMS, dvalues, r.values, r.network, it->scratch + VECTORS * n,
-                     n);
+  l2o_heads_backward(heads, dsum, whole ? du : NULL, dstate + network_state(n), dvalues, r.values, r.network,
+                     it->scratch + l2o_whole_lines(VECTORS * n), n);
   for (size_t i = 0; whole && i < n; i++) /* c and d are constant almost everywhere, gamma is a constant of the start */
     dg[i] += du[i] / *r.norm;
   return status;

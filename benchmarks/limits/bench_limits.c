@@ -480,7 +480,7 @@ static void cell_forward_once(void *context) {
   cell *w = context;
   const size_t n = L2O_LSTM_CHUNK, states = LSTM_HIDDEN * n, tape = l2o_lstm_tape_len(&w->layer, n);
   for (size_t i = 0; i < LSTM_CHUNKS; i++)
-    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, w->tape + i % 8 * tape, w->x + i * LSTM_INPUTS * n, n);
+    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, w->tape + i % 8 * tape, w->x + i * LSTM_INPUTS * n, NULL, n);
 }
 
 static void cell_both_once(void *context) {
@@ -488,10 +488,10 @@ static void cell_both_once(void *context) {
   const size_t n = L2O_LSTM_CHUNK, states = LSTM_HIDDEN * n, tape = l2o_lstm_tape_len(&w->layer, n);
   for (size_t i = 0; i < LSTM_CHUNKS; i++) {
     l2o_real *record = w->tape + i % 8 * tape; /* as many chunks as a LASSO instance of 500 unknowns has */
-    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, record, w->x + i * LSTM_INPUTS * n, n);
+    l2o_lstm_forward(&w->layer, w->h + i * states, w->c + i * states, record, w->x + i * LSTM_INPUTS * n, NULL, n);
     for (size_t j = 0; j < states; j++)
       w->dh[j] = 1, w->dc[j] = 0;
-    l2o_lstm_backward(&w->layer, w->sum, NULL, w->dh, w->dc, record, w->work, n);
+    l2o_lstm_backward(&w->layer, w->sum, NULL, w->dh, w->dc, record, w->work, NULL, n);
   }
 }
 
@@ -511,6 +511,71 @@ static void check_cell(const cell *w, const l2o_real *weight, const l2o_real *bi
     got[j] = w->h[j * L2O_LSTM_CHUNK];
   }
   check("l2o_lstm_forward", got, expected, LSTM_HIDDEN);
+}
+
+/* The products of a cell's way back, of one chunk: the gradient of the weights, da z' with z (x; h; 1), and W'da. */
+typedef struct way_back {
+  l2o_real *da, *z, *W, *work, *product;
+  double *sum;
+} way_back;
+
+enum { GATES = 4 * LSTM_HIDDEN, LSTM_ROWS = 2 * LSTM_HIDDEN + 1 };
+
+static void blas_outer_once(void *context) {
+  const way_back *w = context;
+  l2o_gemm(w->product, w->z, false, w->da, true, LSTM_ROWS, GATES, L2O_LSTM_CHUNK);
+  for (size_t i = 0; i < GATES * LSTM_ROWS; i++)
+    w->sum[i] += (double)w->product[i];
+}
+static void outer_once(void *context) {
+  const way_back *w = context;
+  l2o_add_outer(w->sum, w->work, w->z, w->da, LSTM_ROWS, GATES, L2O_LSTM_CHUNK);
+}
+static void blas_transposed_once(void *context) {
+  const way_back *w = context;
+  l2o_gemm(w->product, w->W, true, w->da, false, LSTM_HIDDEN, L2O_LSTM_CHUNK, GATES);
+}
+static void transposed_once(void *context) {
+  const way_back *w = context;
+  l2o_transposed_product(w->product, w->W, LSTM_HIDDEN, w->da, NULL, false, LSTM_HIDDEN, GATES, L2O_LSTM_CHUNK);
+}
+
+static void add_way_back(void) {
+  way_back *w = get(1, sizeof *w);
+  const size_t n = L2O_LSTM_CHUNK, sums = GATES * LSTM_ROWS;
+  double expected[GATES];
+  l2o_real got[GATES];
+  w->da = normals(GATES * n, 64, 1);
+  w->z = normals(LSTM_ROWS * n, 65, 1);
+  w->W = normals(GATES * LSTM_HIDDEN, 66, 0.2);
+  w->work = reals(l2o_outer_work_len(GATES, n));
+  w->product = reals(sums);
+  w->sum = get(sums, sizeof *w->sum);
+  outer_once(w);
+  for (size_t r = 0; r < GATES; r++) { /* of the last row of z */
+    expected[r] = 0;
+    for (size_t j = 0; j < n; j++)
+      expected[r] += (double)w->z[(LSTM_ROWS - 1) * n + j] * (double)w->da[r * n + j];
+    got[r] = (l2o_real)w->sum[sums - GATES + r];
+  }
+  check("l2o_add_outer", got, expected, GATES);
+  transposed_once(w);
+  for (size_t j = 0; j < n; j++) { /* the last row */
+    expected[j] = 0;
+    for (size_t k = 0; k < GATES; k++)
+      expected[j] += (double)w->W[(k + 1) * LSTM_HIDDEN - 1] * (double)w->da[k * n + j];
+  }
+  check("l2o_transposed_product", w->product + (LSTM_HIDDEN - 1) * n, expected, n);
+  line *lines[] = {
+      line_add("gradient of a cell's weights, 64 coordinates: gemm of OpenBLAS, added in double", blas_outer_once, w, 1),
+      line_add("l2o_add_outer", outer_once, w, 1),
+      line_add("W' da of a cell, 64 coordinates: gemm of OpenBLAS", blas_transposed_once, w, 1),
+      line_add("l2o_transposed_product", transposed_once, w, 1)};
+  for (size_t i = 0; i < 4; i++) {
+    lines[i]->elements = L2O_LSTM_CHUNK;
+    lines[i]->flops = 2.0 * (double)(GATES * (i < 2 ? LSTM_ROWS : LSTM_HIDDEN) * n);
+  }
+  lines[1]->beside_above = lines[3]->beside_above = true;
 }
 
 static void add_cell(void) {
@@ -777,6 +842,7 @@ int main(int argc, char **argv) {
   add_network(1024);
   add_network(5120);
   add_cell();
+  add_way_back();
   add_iteration();
   double *weights[2];
   size_t count;

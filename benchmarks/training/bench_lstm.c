@@ -96,6 +96,16 @@ static l2o_real *to_reals(const double *values, size_t count) {
   return out;
 }
 
+/* On a cache line of its own, as the library has it. */
+static l2o_real *reals(size_t count) {
+  const size_t bytes = l2o_whole_lines(count) * sizeof(l2o_real);
+  l2o_real *p = aligned_alloc(64, bytes);
+  if (!p)
+    must(L2O_ERR_NOMEM);
+  memset(p, 0, bytes);
+  return p;
+}
+
 /* x: from (instances, T, n, INPUTS) to chunks with the coordinates side by side */
 static void arrange(network *w, const double *x) {
   l2o_real *out = w->x = get(w->instances * w->T * w->n * INPUTS, sizeof *w->x);
@@ -138,13 +148,13 @@ static void open_network(network *w, const char *folder) {
     for (int t = 0; t < w->threads; t++) {
       workspace *s = &w->spaces[t];
       const size_t states = w->H * w->chunks * L2O_LSTM_CHUNK, work = l2o_lstm_work_len(&w->layer[l], L2O_LSTM_CHUNK);
-      s->h[l] = get(states, sizeof(l2o_real));
-      s->c[l] = get(states, sizeof(l2o_real));
-      s->dh[l] = get(states, sizeof(l2o_real));
-      s->dc[l] = get(states, sizeof(l2o_real));
-      s->tape[l] = get(w->T * w->chunks * l2o_lstm_tape_len(&w->layer[l], L2O_LSTM_CHUNK), sizeof(l2o_real));
+      s->h[l] = reals(states);
+      s->c[l] = reals(states);
+      s->dh[l] = reals(states);
+      s->dc[l] = reals(states);
+      s->tape[l] = reals(w->T * w->chunks * l2o_lstm_tape_len(&w->layer[l], L2O_LSTM_CHUNK));
       free(s->work);
-      s->work = get(work, sizeof(l2o_real)); /* the second layer has more inputs and needs more */
+      s->work = reals(work); /* the second layer has more inputs and needs more */
     }
   }
   w->sums = get(w->instances * (w->sum_len[0] + w->sum_len[1]), sizeof *w->sums);
@@ -180,6 +190,12 @@ static void close_network(network *w) {
   free(w->w);
 }
 
+/* The records of a layer lie in the order of the steps; the one behind this, if there is one. */
+static l2o_ahead record_behind(const network *w, const l2o_real *tape, size_t record, size_t tape_len) {
+  const l2o_real *next = tape + (record + 1) * tape_len;
+  return record + 1 < w->T * w->chunks ? (l2o_ahead){next, next + tape_len} : (l2o_ahead){NULL, NULL};
+}
+
 /* One instance through the segment and back: its loss, and its gradient into its part of `sums`. */
 static void run_instance(network *w, size_t instance, workspace *s) {
   const size_t states = w->H * L2O_LSTM_CHUNK;
@@ -198,8 +214,10 @@ static void run_instance(network *w, size_t instance, workspace *s) {
   for (size_t t = 0; t < w->T; t++)
     for (size_t chunk = 0; chunk < w->chunks; chunk++) {
       const size_t n = chunk_size(w, chunk), at = chunk * states, record = t * w->chunks + chunk;
-      l2o_lstm_forward(&w->layer[0], s->h[0] + at, s->c[0] + at, s->tape[0] + record * tape_len[0], x, n);
-      l2o_lstm_forward(&w->layer[1], s->h[1] + at, s->c[1] + at, s->tape[1] + record * tape_len[1], s->h[0] + at, n);
+      l2o_ahead ahead[LAYERS] = {record_behind(w, s->tape[0], record, tape_len[0]),
+                                 record_behind(w, s->tape[1], record, tape_len[1])};
+      l2o_lstm_forward(&w->layer[0], s->h[0] + at, s->c[0] + at, s->tape[0] + record * tape_len[0], x, &ahead[0], n);
+      l2o_lstm_forward(&w->layer[1], s->h[1] + at, s->c[1] + at, s->tape[1] + record * tape_len[1], s->h[0] + at, &ahead[1], n);
       x += INPUTS * n;
       for (size_t j = 0; j < w->H; j++) {
         l2o_real row = 0;
@@ -212,12 +230,15 @@ static void run_instance(network *w, size_t instance, workspace *s) {
   for (size_t t = w->T; t-- > 0;)
     for (size_t chunk = 0; chunk < w->chunks; chunk++) {
       const size_t n = chunk_size(w, chunk), at = chunk * states, record = t * w->chunks + chunk;
+      l2o_ahead ahead[LAYERS] = {record_behind(w, s->tape[0], record, tape_len[0]),
+                                 record_behind(w, s->tape[1], record, tape_len[1])};
       for (size_t j = 0; j < w->H; j++)
         for (size_t i = 0; i < n; i++)
           s->dh[1][at + j * n + i] += factor * w->w[j];
       l2o_lstm_backward(&w->layer[1], sum[1], s->dh[0] + at, s->dh[1] + at, s->dc[1] + at, s->tape[1] + record * tape_len[1],
-                        s->work, n);
-      l2o_lstm_backward(&w->layer[0], sum[0], NULL, s->dh[0] + at, s->dc[0] + at, s->tape[0] + record * tape_len[0], s->work, n);
+                        s->work, &ahead[1], n);
+      l2o_lstm_backward(&w->layer[0], sum[0], NULL, s->dh[0] + at, s->dc[0] + at, s->tape[0] + record * tape_len[0], s->work,
+                        &ahead[0], n);
     }
 }
 

@@ -15,6 +15,9 @@
 #include <sleef.h>
 #include <string.h>
 
+/* brings the cache line at p into the second-level cache; p may be any address */
+#define simd_fetch(p) __builtin_prefetch((p), 0, 2)
+
 /* a table, one operation a line: */
 /* clang-format off */
 #define SIMD(type) static inline __attribute__((always_inline, unused)) type
@@ -44,6 +47,7 @@ SIMD(vd) vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 SIMD(vd) vd_keep(vd a) { __asm__("" : "+v"(a)); return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
 SIMD(vd) vd_div(vd a, vd b) { return _mm512_div_pd(a, b); }
+SIMD(vd) vd_sqrt(vd a) { return _mm512_sqrt_pd(a); }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }   /* a b + c */
 SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm512_fnmadd_pd(a, b, c); } /* c - a b */
 SIMD(vd) vd_min(vd a, vd b) { return _mm512_min_pd(a, b); }              /* b where one is not a number, also below */
@@ -98,6 +102,7 @@ SIMD(vf) vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
 SIMD(vf) vf_keep(vf a) { __asm__("" : "+v"(a)); return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+SIMD(vf) vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
@@ -195,6 +200,7 @@ SIMD(vd) vd_sub(vd a, vd b) { return _mm256_sub_pd(a, b); }
 SIMD(vd) vd_keep(vd a) { __asm__("" : "+x"(a)); return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return _mm256_mul_pd(a, b); }
 SIMD(vd) vd_div(vd a, vd b) { return _mm256_div_pd(a, b); }
+SIMD(vd) vd_sqrt(vd a) { return _mm256_sqrt_pd(a); }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
 SIMD(vd) vd_fnma(vd a, vd b, vd c) { return _mm256_fnmadd_pd(a, b, c); }
 SIMD(vd) vd_min(vd a, vd b) { return _mm256_min_pd(a, b); }
@@ -246,6 +252,7 @@ SIMD(vf) vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 SIMD(vf) vf_keep(vf a) { __asm__("" : "+x"(a)); return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 SIMD(vf) vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+SIMD(vf) vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 SIMD(vf) vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
@@ -321,6 +328,7 @@ SIMD(vd) vd_sub(vd a, vd b) { return a - b; }
 SIMD(vd) vd_keep(vd a) { return a; }
 SIMD(vd) vd_mul(vd a, vd b) { return a * b; }
 SIMD(vd) vd_div(vd a, vd b) { return a / b; }
+SIMD(vd) vd_sqrt(vd a) { return sqrt(a); }
 SIMD(vd) vd_fma(vd a, vd b, vd c) { return a * b + c; }
 SIMD(vd) vd_fnma(vd a, vd b, vd c) { return c - a * b; }
 SIMD(vd) vd_min(vd a, vd b) { return a < b ? a : b; }
@@ -361,6 +369,7 @@ SIMD(vf) vf_sub(vf a, vf b) { return a - b; }
 SIMD(vf) vf_keep(vf a) { return a; }
 SIMD(vf) vf_mul(vf a, vf b) { return a * b; }
 SIMD(vf) vf_div(vf a, vf b) { return a / b; }
+SIMD(vf) vf_sqrt(vf a) { return sqrtf(a); }
 SIMD(vf) vf_fma(vf a, vf b, vf c) { return a * b + c; }
 SIMD(vf) vf_fnma(vf a, vf b, vf c) { return c - a * b; }
 SIMD(vf) vf_max(vf a, vf b) { return a > b ? a : b; }
@@ -442,6 +451,7 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_keep VR_(keep)
 #define vr_mul VR_(mul)
 #define vr_div VR_(div)
+#define vr_sqrt VR_(sqrt)
 #define vr_div_beside VR_(div_beside)
 #define vr_fma VR_(fma)
 #define vr_fnma VR_(fnma)

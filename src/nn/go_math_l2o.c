@@ -44,8 +44,11 @@ static l2o_heads_shape shape_of(const double *o) {
   };
 }
 
-static const l2o_heads_kind heads = {
-    .shape = shape_of, .names = names, .start = L2O_GO_START, .step_scale = L2O_GO_STEP_SCALE, .published = L2O_HEADS_GLOROT};
+static const l2o_heads_kind heads = {.shape = shape_of,
+                                     .names = names,
+                                     .start = L2O_GO_START,
+                                     .step_scale = L2O_GO_STEP_SCALE,
+                                     .starts = {L2O_HEADS_CALM, L2O_HEADS_GLOROT}};
 
 static size_t describe(l2o_model_tensor *tensors, const double *o) {
   return l2o_heads_describe(tensors, o, &heads);

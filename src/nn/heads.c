@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/heads.h"
+#include "core/linalg.h"
+#include "core/mersenne_twister.h"
 #include <math.h>
 #include <string.h>
 
@@ -71,10 +73,35 @@ static void uniform(l2o_model *model, size_t tensor, double bound, l2o_rng *rng)
     l2o_model_values(model, tensor)[j] = (l2o_real)(bound * (2 * l2o_rng_uniform(rng) - 1));
 }
 
+/* torch.nn.init.uniform_() in +-bound: a word w gives u = (w mod 2^24) / 2^24 and 2 bound u - bound, in single precision. */
+static void torch_uniform(l2o_model *model, size_t tensor, double bound, l2o_twister *twister) {
+  for (size_t j = 0; j < model->tensors[tensor].count; j++) {
+    const float u = (float)(l2o_twister_word(twister) & 0xffffff) * 0x1p-24f;
+    l2o_model_values(model, tensor)[j] = (l2o_real)(u * (float)(2 * bound) - (float)bound);
+  }
+}
+
+/* The stack in the order of its tensors, then the heads as they are made. */
+static void replay(l2o_model *model, const l2o_heads_shape *shape, const size_t *order, uint64_t seed) {
+  const double bound = 1 / sqrt((double)shape->network.hidden);
+  const size_t first = first_head(shape), *made = model->type->heads->made;
+  l2o_twister twister;
+  l2o_twister_seed(&twister, (uint32_t)seed);
+  for (size_t i = 0; i < first; i++)
+    torch_uniform(model, i, bound, &twister);
+  for (size_t i = 0; i < shape->count; i++) {
+    size_t at = 0;
+    while (order[at] != made[i])
+      at++;
+    for (size_t k = 0; k < OF_A_HEAD; k++)
+      torch_uniform(model, first + OF_A_HEAD * at + k, bound, &twister);
+  }
+}
+
 l2o_status l2o_heads_initialise(l2o_model *model, uint64_t seed) {
   const l2o_heads_kind *kind = model->type->heads;
   const l2o_heads_shape shape = shape_of(model);
-  const l2o_heads_start start = model->options[kind->start] > 0 ? kind->published : L2O_HEADS_CALM;
+  const l2o_heads_start start = kind->starts[(size_t)model->options[kind->start]];
   size_t order[L2O_HEADS_MAX];
   const size_t used = arrange(order, &shape), first = first_head(&shape), scales = first + OF_A_HEAD * shape.count;
   l2o_rng rng;
@@ -82,18 +109,26 @@ l2o_status l2o_heads_initialise(l2o_model *model, uint64_t seed) {
   l2o_rng_seed(&rng, l2o_seed_for(seed, L2O_PURPOSE_MODEL), 1, 0);
   for (size_t o = 0; o < shape.count; o++)
     *l2o_model_values(model, scales + o) = (l2o_real)shape.scale[o];
-  for (size_t i = 0; i < used && start == L2O_HEADS_CALM; i++) {
-    const size_t o = order[i];
-    *l2o_model_values(model, first + OF_A_HEAD * i + 1) = (l2o_real)inverse(shape.norm[o], shape.start[o] / shape.scale[o]);
-  }
-  if (start == L2O_HEADS_CALM)
-    return L2O_OK;
-  for (size_t i = start == L2O_HEADS_TORCH ? first : 0; i < scales; i++) {
-    const l2o_model_tensor *t = &model->tensors[i];
-    if (start == L2O_HEADS_TORCH)
+  switch (start) {
+  case L2O_HEADS_CALM:
+    for (size_t i = 0; i < used; i++) {
+      const size_t o = order[i];
+      *l2o_model_values(model, first + OF_A_HEAD * i + 1) = (l2o_real)inverse(shape.norm[o], shape.start[o] / shape.scale[o]);
+    }
+    break;
+  case L2O_HEADS_TORCH:
+    for (size_t i = first; i < scales; i++)
       uniform(model, i, 1 / sqrt((double)shape.network.hidden), &rng);
-    else
+    break;
+  case L2O_HEADS_GLOROT:
+    for (size_t i = 0; i < scales; i++) {
+      const l2o_model_tensor *t = &model->tensors[i];
       uniform(model, i, t->rank == 2 ? sqrt(6 / (double)(t->shape[0] + t->shape[1])) : 0, &rng);
+    }
+    break;
+  case L2O_HEADS_REPLAYED:
+    replay(model, &shape, order, seed);
+    break;
   }
   return L2O_OK;
 }
@@ -133,9 +168,9 @@ size_t l2o_heads_state_len(const l2o_heads *heads, size_t n) {
   return l2o_recurrent_state_len(&heads->network.shape, n);
 }
 
-/* slopes (outputs, n), then the network's */
+/* slopes (outputs, n), then, on a cache line of its own, the network's */
 size_t l2o_heads_tape_len(const l2o_heads *heads, size_t n) {
-  return heads->network.shape.outputs * n + l2o_recurrent_tape_len(&heads->network.shape, n);
+  return l2o_whole_lines(heads->network.shape.outputs * n) + l2o_recurrent_tape_len(&heads->network.shape, n);
 }
 size_t l2o_heads_scratch_len(const l2o_heads *heads, size_t n) {
   return l2o_recurrent_scratch_len(&heads->network.shape, n);
@@ -144,7 +179,7 @@ size_t l2o_heads_scratch_len(const l2o_heads *heads, size_t n) {
 void l2o_heads_forward(const l2o_heads *heads, l2o_real *v, l2o_real *state, l2o_real *tape, l2o_real *scratch, const l2o_real *u,
                        size_t n) {
   const size_t O = heads->network.shape.outputs;
-  l2o_recurrent_forward(&heads->network, v, state, tape ? tape + O * n : NULL, scratch, u, n);
+  l2o_recurrent_forward(&heads->network, v, state, tape ? tape + l2o_whole_lines(O * n) : NULL, scratch, u, n);
   for (size_t o = 0; o < O; o++) {
     const l2o_real scale = heads->scale[o];
     l2o_real *value = v + o * n, *slope = tape ? tape + o * n : NULL;
@@ -175,14 +210,12 @@ void l2o_heads_backward(const l2o_heads *heads, double *sum, l2o_real *du, l2o_r
   const size_t O = heads->network.shape.outputs;
   double *dscale = sum + l2o_recurrent_sum_len(&heads->network.shape);
   for (size_t o = 0; o < O; o++) { /* dc = sum dv psi, dy = dv c psi' */
-    double along = 0;
-    for (size_t i = o * n; i < (o + 1) * n; i++) {
-      along += (double)dv[i] * (double)v[i];
+    const double along = l2o_dot(dv + o * n, v + o * n, n);
+    for (size_t i = o * n; i < (o + 1) * n; i++)
       dv[i] *= tape[i];
-    }
     dscale[o] += heads->scale[o] != 0 ? along / (double)heads->scale[o] : 0;
   }
-  l2o_recurrent_backward(&heads->network, sum, du, dstate, dv, tape + O * n, scratch, n);
+  l2o_recurrent_backward(&heads->network, sum, du, dstate, dv, tape + l2o_whole_lines(O * n), scratch, n);
 }
 
 void l2o_heads_gradient(const l2o_model *model, double *gradient, const double *sum) {

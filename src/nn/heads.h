@@ -31,8 +31,8 @@ typedef struct l2o_heads_shape {
 
 /* How a model begins: heads without weights, biases that give `start`; or as the published code, the heads' weights random too, by
  * PyTorch's defaults (stack and heads uniform in +-1/sqrt(H)), or uniform in +-sqrt(6 / (rows + columns)) with zero biases (Glorot
- * and Bengio 2010). */
-typedef enum l2o_heads_start { L2O_HEADS_CALM, L2O_HEADS_TORCH, L2O_HEADS_GLOROT } l2o_heads_start;
+ * and Bengio 2010); or by PyTorch's defaults and its generator, which gives the published weights, up to rounding. */
+typedef enum l2o_heads_start { L2O_HEADS_CALM, L2O_HEADS_TORCH, L2O_HEADS_GLOROT, L2O_HEADS_REPLAYED } l2o_heads_start;
 
 /* The table of such a model. Row r of the arrays below belongs to output r of the network. */
 typedef struct l2o_heads {
@@ -46,8 +46,9 @@ typedef struct l2o_heads {
 typedef struct l2o_heads_kind {
   l2o_heads_shape (*shape)(const double *options);
   const l2o_head_names *names;
-  size_t start, step_scale;  /* options: 0 is a calm start; the base step times L */
-  l2o_heads_start published; /* the start that is not calm */
+  size_t start, step_scale; /* options: a word of `starts`; the base step times L */
+  l2o_heads_start starts[3];
+  size_t made[L2O_HEADS_MAX]; /* L2O_HEADS_REPLAYED: the heads in the order in which the published code makes them, used or not */
 } l2o_heads_kind;
 
 /* The operations of its type but `describe`, which hands its own kind on. */

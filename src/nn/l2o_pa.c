@@ -18,7 +18,8 @@ static const l2o_option options[] = {
     {"b_scale", L2O_OPTION_REAL, 1, 1e-6, 1e6, NULL, "factor of B"},
     {"scales", L2O_OPTION_CHOICE, 0, 0, 0, "fixed|learned", "train the factors too"},
     {"state", L2O_OPTION_CHOICE, 0, 0, 0, "zero|normal", "state of the network at a start: zero, or N(0, 1) by the run's seed"},
-    {"start", L2O_OPTION_CHOICE, 0, 0, 0, "calm|torch", "initial weights: heads that make it nearly ista; the published ones"},
+    {"start", L2O_OPTION_CHOICE, 0, 0, 0, "calm|torch|published",
+     "initial weights: heads that make it nearly ista; PyTorch's defaults; the published ones, by PyTorch's generator"},
     {"step_scale", L2O_OPTION_REAL, 0.9999, 1e-12, 1e6, NULL, "base step times L"},
     {0},
 };
@@ -46,8 +47,12 @@ static l2o_heads_shape shape_of(const double *o) {
   return shape;
 }
 
-static const l2o_heads_kind heads = {
-    .shape = shape_of, .names = names, .start = L2O_PA_START, .step_scale = L2O_PA_STEP_SCALE, .published = L2O_HEADS_TORCH};
+static const l2o_heads_kind heads = {.shape = shape_of,
+                                     .names = names,
+                                     .start = L2O_PA_START,
+                                     .step_scale = L2O_PA_STEP_SCALE,
+                                     .starts = {L2O_HEADS_CALM, L2O_HEADS_TORCH, L2O_HEADS_REPLAYED},
+                                     .made = {L2O_PA_P, L2O_PA_B, L2O_PA_B1, L2O_PA_B2, L2O_PA_A}};
 
 static size_t describe(l2o_model_tensor *tensors, const double *o) {
   return l2o_heads_describe(tensors, o, &heads);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/recurrent.h"
-#include "core/linalg.h"
 #include <l2o/random.h>
 #include <math.h>
 #include <string.h>
@@ -151,7 +150,7 @@ static size_t largest(size_t a, size_t b) {
  */
 size_t l2o_recurrent_scratch_len(const l2o_recurrent_shape *shape, size_t n) {
   const size_t m = n < L2O_LSTM_CHUNK ? n : L2O_LSTM_CHUNK, H = shape->hidden;
-  size_t work = (H + 1) * largest(H, shape->outputs);
+  size_t work = l2o_outer_work_len(H + 1, m);
   for (size_t l = 0; l < shape->layers && l < 2; l++)
     work = largest(work, l2o_lstm_work_len(&(l2o_lstm){.inputs = inputs_of(shape, l), .hidden = H}, m));
   return (shape->inputs + shape->outputs) * m + largest(tape_of(shape) * m, H * m + work);
@@ -177,12 +176,19 @@ static void ones(l2o_real *row, size_t m) {
     row[j] = 1;
 }
 
+/* The record of the chunk that begins at coordinate `first`, if there is one. */
+static l2o_ahead record_behind(const l2o_recurrent_shape *s, const l2o_real *tape, size_t first, size_t n) {
+  const size_t m = n - first < L2O_LSTM_CHUNK ? n - first : L2O_LSTM_CHUNK;
+  return tape ? (l2o_ahead){tape + tape_of(s) * first, tape + tape_of(s) * (first + m)} : (l2o_ahead){NULL, NULL};
+}
+
 /* y (O, m) of a chunk of m coordinates */
-static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, const l2o_real *u, size_t m) {
+static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, const l2o_real *u, l2o_ahead *ahead,
+                    size_t m) {
   const size_t H = net->shape.hidden, L = net->shape.layers, O = net->shape.outputs;
   for (size_t l = 0; l < L; l++) {
     l2o_real *h = state + 2 * l * H * m;
-    l2o_lstm_forward(&net->lstm[l], h, h + H * m, tape, u, m);
+    l2o_lstm_forward(&net->lstm[l], h, h + H * m, tape, u, ahead, m);
     tape += lstm_tape_of(&net->shape, l) * m;
     u = h;
   }
@@ -190,10 +196,10 @@ static void forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_
   memcpy(h, u, H * m * sizeof *h);
   ones(h + H * m, m);
   if (!net->shape.direct) {
-    l2o_affine(z, net->linear, h, true, H, H, m);
+    l2o_affine(z, net->linear, h, ahead, true, H, H, m);
     ones(z + H * m, m);
   }
-  l2o_affine(y, net->heads, z, false, O, H, m);
+  l2o_affine(y, net->heads, z, ahead, false, O, H, m);
 }
 
 void l2o_recurrent_forward(const l2o_recurrent *net, l2o_real *y, l2o_real *state, l2o_real *tape, l2o_real *scratch,
@@ -202,8 +208,9 @@ void l2o_recurrent_forward(const l2o_recurrent *net, l2o_real *y, l2o_real *stat
   l2o_real *in = scratch, *out = in + I * chunk, *own = out + O * chunk;
   for (size_t first = 0; first < n; first += chunk) {
     const size_t m = n - first < chunk ? n - first : chunk;
+    l2o_ahead ahead = record_behind(&net->shape, tape, first + m, n);
     take_columns(in, u, I, n, first, m);
-    forward(net, out, state + state_of(&net->shape) * first, tape ? tape + tape_of(&net->shape) * first : own, in, m);
+    forward(net, out, state + state_of(&net->shape) * first, tape ? tape + tape_of(&net->shape) * first : own, in, &ahead, m);
     for (size_t o = 0; o < O; o++)
       memcpy(y + o * n + first, out + o * m, m * sizeof *y);
   }
@@ -211,39 +218,23 @@ void l2o_recurrent_forward(const l2o_recurrent *net, l2o_real *y, l2o_real *stat
 
 /* ---- backward ---- */
 
-static void add(double *sum, const l2o_real *term, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    sum[i] += (double)term[i];
-}
-
 static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_real *dstate, const l2o_real *dy,
-                     const l2o_real *tape, l2o_real *dz, l2o_real *work, size_t m) {
+                     const l2o_real *tape, l2o_real *dz, l2o_real *work, l2o_ahead *ahead, size_t m) {
   const size_t H = net->shape.hidden, L = net->shape.layers, O = net->shape.outputs;
   const bool direct = net->shape.direct;
   const l2o_real *z = tape + (tape_of(&net->shape) - (H + 1)) * m, *h = direct ? z : z - (H + 1) * m;
   l2o_real *dh_last = dstate + 2 * (L - 1) * H * m;
-  double *end = sum + l2o_recurrent_sum_len(&net->shape);
-  l2o_gemm(work, dy, false, z, true, O, H + 1, m);
-  add(end - (H + 1) * O, work, (H + 1) * O);
-  for (size_t k = 0; k < H; k++) { /* a coordinate after the other innermost: vectors, where the heads are but a few */
-    const l2o_real *w = net->head_parameters + k;
-    l2o_real *d = dz + k * m;
-    memset(d, 0, m * sizeof *d);
-    for (size_t o = 0; o < O; o++)
-      for (size_t j = 0; j < m; j++)
-        d[j] += w[o * (H + 1)] * dy[o * m + j];
-    for (size_t j = 0; j < m; j++)
-      if (direct)
-        dh_last[k * m + j] += d[j];
-      else
-        d[j] = z[k * m + j] > 0 ? d[j] : 0;
-  }
-  end -= (H + 1) * O;
-  if (!direct) {
-    l2o_gemm(work, dz, false, h, true, H, H + 1, m);
+  double *end = sum + l2o_recurrent_sum_len(&net->shape) - (H + 1) * O;
+  l2o_add_outer(end, work, dy, z, O, H + 1, m);
+  if (direct)
+    l2o_transposed_product(dh_last, net->head_parameters, H + 1, dy, ahead, true, H, O, m);
+  else {
+    l2o_transposed_product(dz, net->head_parameters, H + 1, dy, ahead, false, H, O, m);
+    for (size_t i = 0; i < H * m; i++)
+      dz[i] = z[i] > 0 ? dz[i] : 0;
     end -= (H + 1) * H;
-    add(end, work, (H + 1) * H);
-    l2o_gemm_add(dh_last, net->linear_weight, true, dz, false, H, m, H);
+    l2o_add_outer(end, work, dz, h, H, H + 1, m);
+    l2o_transposed_product(dh_last, net->linear_weight, H, dz, ahead, true, H, H, m);
   }
   tape = h;
   for (size_t l = L; l-- > 0;) {
@@ -251,7 +242,7 @@ static void backward(const l2o_recurrent *net, double *sum, l2o_real *du, l2o_re
     l2o_real *dh = dstate + 2 * l * H * m;
     tape -= lstm_tape_of(&net->shape, l) * m;
     end -= l2o_lstm_sum_len(layer->inputs, H);
-    l2o_lstm_backward(layer, end, l ? dh - 2 * H * m : du, dh, dh + H * m, tape, work, m);
+    l2o_lstm_backward(layer, end, l ? dh - 2 * H * m : du, dh, dh + H * m, tape, work, ahead, m);
   }
 }
 
@@ -261,11 +252,12 @@ void l2o_recurrent_backward(const l2o_recurrent *net, double *sum, l2o_real *du,
   l2o_real *din = scratch, *dout = din + I * chunk, *dz = dout + O * chunk, *work = dz + net->shape.hidden * chunk;
   for (size_t first = 0; first < n; first += chunk) {
     const size_t m = n - first < chunk ? n - first : chunk;
+    l2o_ahead ahead = record_behind(&net->shape, tape, first + m, n);
     take_columns(dout, dy, O, n, first, m);
     if (du)
       take_columns(din, du, I, n, first, m);
     backward(net, sum, du ? din : NULL, dstate + state_of(&net->shape) * first, dout, tape + tape_of(&net->shape) * first, dz, work,
-             m);
+             &ahead, m);
     for (size_t i = 0; du && i < I; i++)
       memcpy(du + i * n + first, din + i * m, m * sizeof *du);
   }

@@ -122,7 +122,7 @@ static double run(stack *s, size_t chunk, bool backward) {
     for (size_t t = 0; t < T; t++) {
       take_columns(x, s->x + t * I * s->n, I, s->n, first, n);
       for (size_t l = 0; l < L; l++)
-        l2o_lstm_forward(&s->layer[l], h[l], c[l], tape[l] + t * l2o_lstm_tape_len(&s->layer[l], n), l ? h[l - 1] : x, n);
+        l2o_lstm_forward(&s->layer[l], h[l], c[l], tape[l] + t * l2o_lstm_tape_len(&s->layer[l], n), l ? h[l - 1] : x, NULL, n);
       put_columns(s->y + t * H * s->n, h[L - 1], H, s->n, first, n);
     }
     for (size_t l = 0; l < L; l++) {
@@ -136,7 +136,7 @@ static double run(stack *s, size_t chunk, bool backward) {
       memset(dx, 0, I * n * sizeof *dx);
       for (size_t l = L; l-- > 0;)
         l2o_lstm_backward(&s->layer[l], s->sum[l], l ? dh[l - 1] : dx, dh[l], dc[l],
-                          tape[l] + t * l2o_lstm_tape_len(&s->layer[l], n), work, n);
+                          tape[l] + t * l2o_lstm_tape_len(&s->layer[l], n), work, NULL, n);
       put_columns(s->dx + t * I * s->n, dx, I, s->n, first, n);
     }
     for (size_t l = 0; l < L && backward; l++) {
@@ -292,11 +292,11 @@ static void inputs_may_be_constants(void **state) {
   l2o_real dh[2][H * N], dc[2][H * N], dx[I * N];
   double *sum = calloc(l2o_lstm_sum_len(I, H), sizeof *sum);
   memcpy(s.hn, s.h0, sizeof dh[0]), memcpy(s.cn, s.c0, sizeof dc[0]);
-  l2o_lstm_forward(s.layer, s.hn, s.cn, tape, s.x, N);
+  l2o_lstm_forward(s.layer, s.hn, s.cn, tape, s.x, NULL, N);
   for (int i = 0; i < 2; i++) {
     memcpy(dh[i], s.w_h, sizeof dh[i]), memcpy(dc[i], s.w_c, sizeof dc[i]);
     memset(dx, 0, sizeof dx);
-    l2o_lstm_backward(s.layer, i ? s.sum[0] : sum, i ? dx : NULL, dh[i], dc[i], tape, work, N);
+    l2o_lstm_backward(s.layer, i ? s.sum[0] : sum, i ? dx : NULL, dh[i], dc[i], tape, work, NULL, N);
   }
   assert_same_reals(dh[0], dh[1], H * N);
   assert_same_reals(dc[0], dc[1], H * N);
@@ -312,11 +312,11 @@ static void sums_are_added_to(void **state) {
   stack s = make(1, I, H, N, 1);
   l2o_real *tape = reals(l2o_lstm_tape_len(s.layer, N)), *work = reals(l2o_lstm_work_len(s.layer, N));
   l2o_real once[I * N], dx[I * N] = {0}, dh[H * N], dc[H * N];
-  l2o_lstm_forward(s.layer, s.h0, s.c0, tape, s.x, N);
+  l2o_lstm_forward(s.layer, s.h0, s.c0, tape, s.x, NULL, N);
   double *first = calloc(l2o_lstm_sum_len(I, H), sizeof *first);
   for (int i = 0; i < 2; i++) {
     memcpy(dh, s.w_h, sizeof dh), memcpy(dc, s.w_c, sizeof dc);
-    l2o_lstm_backward(s.layer, s.sum[0], dx, dh, dc, tape, work, N);
+    l2o_lstm_backward(s.layer, s.sum[0], dx, dh, dc, tape, work, NULL, N);
     if (i == 0) {
       memcpy(once, dx, sizeof dx);
       memcpy(first, s.sum[0], l2o_lstm_sum_len(I, H) * sizeof *first);
@@ -341,8 +341,8 @@ static void steps_do_not_allocate(void **state) {
     l2o_real *tape = reals(l2o_lstm_tape_len(s.layer, n)), *work = reals(l2o_lstm_work_len(s.layer, n));
     for (int pass = 0; pass < 2; pass++) { /* the first may: BLAS gets what it keeps */
       allocations_watch(0);
-      l2o_lstm_forward(s.layer, s.h0, s.c0, tape, s.x, n);
-      l2o_lstm_backward(s.layer, s.sum[0], s.dx, s.w_h, s.w_c, tape, work, n);
+      l2o_lstm_forward(s.layer, s.h0, s.c0, tape, s.x, NULL, n);
+      l2o_lstm_backward(s.layer, s.sum[0], s.dx, s.w_h, s.w_c, tape, work, NULL, n);
       const allocations seen = allocations_seen();
       if (pass && seen.calls)
         fail_msg("I = %zu, H = %zu, n = %zu: %zu allocations", sizes[i][0], sizes[i][1], n, seen.calls);
@@ -354,8 +354,8 @@ static void steps_do_not_allocate(void **state) {
 
 /* ---- the gates ---- */
 
-typedef void forward_kernel(l2o_real *h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, size_t K,
-                            size_t H, size_t n);
+typedef void forward_kernel(l2o_real *h, l2o_real *c, l2o_real *gates, const l2o_real *packed, const l2o_real *z, l2o_ahead *ahead,
+                            size_t K, size_t H, size_t n);
 typedef void backward_kernel(l2o_real *da, l2o_real *dc, const l2o_real *dh, const l2o_real *gates, size_t count);
 
 typedef struct instructions {
@@ -396,7 +396,7 @@ static void gates_forward(const instructions *set, l2o_real *h, l2o_real *c, l2o
     packed[5 * gate] = 1;
   memcpy(z, gates, 4 * count * sizeof *z);
   memcpy(gates + 4 * count, c, count * sizeof *c);
-  set->forward(h, c, gates, packed, z, 4, 1, count);
+  set->forward(h, c, gates, packed, z, NULL, 4, 1, count);
 }
 
 typedef struct cells {

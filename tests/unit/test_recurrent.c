@@ -494,7 +494,8 @@ static void not_a_number_stays_where_it_is(void **state) {
 
 /* ---- the affine layers, on every instruction set ---- */
 
-typedef void affine_kernel(l2o_real *y, const l2o_real *packed, const l2o_real *z, bool rectify, size_t rows, size_t K, size_t n);
+typedef void affine_kernel(l2o_real *y, const l2o_real *packed, const l2o_real *z, l2o_ahead *ahead, bool rectify, size_t rows,
+                           size_t K, size_t n);
 
 /* Against sums in double; a column's numbers do not depend on how many there are, and nothing behind the last is touched. */
 static void compare_affine(affine_kernel *kernel) {
@@ -506,7 +507,7 @@ static void compare_affine(affine_kernel *kernel) {
       for (size_t k = 0; k < K; k++)
         memcpy(some + k * n, z + k * MOST, n * sizeof *z);
       y[ROWS * n] = 77;
-      kernel(y, w, some, rectify, ROWS, K, n);
+      kernel(y, w, some, NULL, rectify, ROWS, K, n);
       assert_true(y[ROWS * n] == 77);
       for (size_t r = 0; r < ROWS; r++)
         for (size_t j = 0; j < n; j++) {
@@ -530,6 +531,89 @@ static void affine_layers_are_the_formula(void **state) {
 #if L2O_VECTOR_MAX >= 2
   if (L2O_HAS_AVX512)
     compare_affine(l2o_affine_avx512);
+#endif
+}
+
+/* ---- the products of the way back, on every instruction set ---- */
+
+typedef void transposed_kernel(l2o_real *y, const l2o_real *W, size_t stride, const l2o_real *x, l2o_ahead *ahead, bool add,
+                               size_t rows, size_t K, size_t n);
+typedef void outer_kernel(double *sum, l2o_real *work, const l2o_real *y, const l2o_real *x, size_t rows, size_t columns, size_t n);
+
+/* Against sums in double, for one to six rows; nothing but the rows is read of W and written of y, and a column's numbers do not
+ * depend on how many there are. What is wanted ahead changes nothing and is taken to its end. */
+static void compare_transposed(transposed_kernel *kernel) {
+  enum { ROWS = 6, K = 5, STRIDE = 7, MOST = 70 };
+  l2o_real *x = normal_block(K * MOST, 22, 1), *all = normal_block(K * STRIDE, 23, 1), *before = normal_block(ROWS * MOST, 24, 1);
+  l2o_real some[K * MOST], y[ROWS * MOST + 1];
+  for (size_t rows = 1; rows <= ROWS; rows++) {
+    const size_t used = (K - 1) * STRIDE + rows;
+    l2o_real *W = malloc(used * sizeof *W);
+    memcpy(W, all, used * sizeof *W);
+    for (size_t n = 1; n <= MOST; n++)
+      for (int add = 0; add < 2; add++) {
+        l2o_ahead ahead = {before, before + 17};
+        for (size_t k = 0; k < K; k++)
+          memcpy(some + k * n, x + k * MOST, n * sizeof *x);
+        for (size_t r = 0; r < rows; r++)
+          memcpy(y + r * n, before + r * MOST, n * sizeof *y);
+        y[rows * n] = 77;
+        kernel(y, W, STRIDE, some, &ahead, add, rows, K, n);
+        assert_true(y[rows * n] == 77);
+        assert_true(ahead.at >= ahead.end);
+        for (size_t r = 0; r < rows; r++)
+          for (size_t j = 0; j < n; j++) {
+            double sum = add ? (double)before[r * MOST + j] : 0;
+            for (size_t k = 0; k < K; k++)
+              sum += (double)W[k * STRIDE + r] * (double)x[k * MOST + j];
+            assert_close(y[r * n + j], sum, 0, BY_PRECISION(1e-14, 4e-6));
+          }
+      }
+    free(W);
+  }
+  free(x), free(all), free(before);
+}
+
+/* Against sums in double, for numbers of rows and columns around those of a tile; it adds, and to nothing else. */
+static void compare_outer(outer_kernel *kernel) {
+  enum { ROWS = 9, COLUMNS = 90, MOST = 37, SUMS = ROWS * COLUMNS };
+  static const size_t columns[] = {1, 3, 8, 15, 16, 17, 40, 63, 64, 80, 81, 90}, rows[] = {1, 3, 4, 9}, numbers[] = {1, 7, 16, 37};
+  l2o_real *x = normal_block(COLUMNS * MOST, 25, 1), *y = normal_block(ROWS * MOST, 26, 1);
+  double sum[SUMS + 1];
+  for (size_t a = 0; a < sizeof columns / sizeof *columns; a++)
+    for (size_t b = 0; b < 4; b++)
+      for (size_t c = 0; c < 4; c++) {
+        const size_t C = columns[a], R = rows[b], n = numbers[c];
+        l2o_real *work = malloc(l2o_outer_work_len(C, n) * sizeof *work);
+        for (size_t i = 0; i <= SUMS; i++)
+          sum[i] = (double)i;
+        kernel(sum, work, y, x, R, C, n);
+        free(work);
+        for (size_t i = 0; i <= SUMS; i++) {
+          double product = 0;
+          for (size_t j = 0; i < R * C && j < n; j++)
+            product += (double)y[i / C * n + j] * (double)x[i % C * n + j];
+          assert_close(sum[i], (double)i + product, 0, i < R * C ? BY_PRECISION(1e-12, 2e-5) : 0);
+        }
+      }
+  free(x), free(y);
+}
+
+static void products_are_the_formula(void **state) {
+  (void)state;
+  compare_transposed(l2o_transposed_product_portable);
+  compare_outer(l2o_add_outer_portable);
+#if L2O_VECTOR_MAX >= 1
+  if (L2O_HAS_AVX2) {
+    compare_transposed(l2o_transposed_product_avx2);
+    compare_outer(l2o_add_outer_avx2);
+  }
+#endif
+#if L2O_VECTOR_MAX >= 2
+  if (L2O_HAS_AVX512) {
+    compare_transposed(l2o_transposed_product_avx512);
+    compare_outer(l2o_add_outer_avx512);
+  }
 #endif
 }
 
@@ -711,6 +795,7 @@ int main(void) {
       cmocka_unit_test(steps_do_not_allocate),
       cmocka_unit_test(not_a_number_stays_where_it_is),
       cmocka_unit_test(affine_layers_are_the_formula),
+      cmocka_unit_test(products_are_the_formula),
       cmocka_unit_test(tensors_are_those_of_a_state_dict),
       cmocka_unit_test(an_untrained_network_has_constant_outputs),
       cmocka_unit_test(options_are_checked),

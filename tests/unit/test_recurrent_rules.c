@@ -765,6 +765,29 @@ static void published_starts_have_their_bounds(void **state) {
   }
 }
 
+/* start=published: entries as another MT19937 (numpy's) gives them, in the order in which the published code makes its layers,
+ * whatever heads are used. */
+static void published_weights_are_replayed(void **state) {
+  (void)state;
+  static const struct {
+    const char *tensor;
+    size_t at;
+    double value;
+  } entries[] = {{"lstm.weight_ih_l0", 0, -0.08103425800800323}, {"lstm.bias_hh_l1", 2, 0.07949259877204895},
+                 {"linear.bias", 1, 0.007754981517791748},       {"linear_p.weight", 2, 0.1308986246585846},
+                 {"linear_b.bias", 0, -0.05528716742992401},     {"linear_a.weight", 1, -0.20320837199687958},
+                 {"linear_a.bias", 0, -0.046527206897735596}};
+  static const char *const specs[] = {"l2o-pa:start=published", "l2o-pa:start=published,a=off,b=on,b2=on"};
+  for (size_t s = 0; s < 2; s++) {
+    l2o_model *model = model_of(specs[s], 118);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+      const l2o_model_tensor t = tensor_named(model, entries[i].tensor);
+      assert_close(l2o_model_parameters(model, NULL)[t.offset + entries[i].at], entries[i].value, 1e-6, 0);
+    }
+    l2o_model_free(model);
+  }
+}
+
 /* history=root|step|square: Q times sqrt(s), s, s^2. */
 static void history_is_scaled_by_the_base_step(void **state) {
   (void)state;
@@ -942,6 +965,7 @@ int main(void) {
       cmocka_unit_test(problems_may_bring_states),
       cmocka_unit_test(calm_heads_begin_alike),
       cmocka_unit_test(published_starts_have_their_bounds),
+      cmocka_unit_test(published_weights_are_replayed),
       cmocka_unit_test(history_is_scaled_by_the_base_step),
       cmocka_unit_test(go_math_l2o_does_not_see_shifts),
       cmocka_unit_test(a_fallback_keeps_the_norms_of_the_start),
