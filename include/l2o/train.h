@@ -5,7 +5,9 @@
  *  One training step takes one segment of `unroll` iterations on `batch` instances forward and back and makes one update. Segments
  *  follow each other along the horizon (truncated back-propagation); when the horizon is reached the next batch begins. With
  *  unroll = horizon every training step is one full unroll. Instances are the outer loop: one thread takes one instance through
- *  the whole segment, and partial gradients are summed in the order of the instances, so 1 and 2 threads give the same bits.
+ *  the whole segment. Each instance has a sum of its own for its part of the gradient; where these would take more than 16 MiB, a
+ *  run of consecutive instances has one, which one thread takes in their order: as many runs as 16 MiB hold sums, but at least 4,
+ *  and no more threads have work then. The sums are added up in order, so 1 and 2 threads give the same bits.
  *
  *  Several processes, the ranks, share the work if each makes a trainer with the same settings but for `rank`, of equal models and
  *  families. Rank r of R takes the instances [batch r / R, batch (r + 1) / R) of every batch, by their own seeds and numbers, and
@@ -42,7 +44,10 @@ typedef enum l2o_loss {
   L2O_LOSS_LOG_GAP,
   /** 1/U sum_j ln max(|g_j|, 1e-14), of composite problems with the residual r = x - prox_{s h}(x - s grad f(x)), s the base step
    * or 1, in place of g; its derivative is a Hessian-vector product */
-  L2O_LOSS_LOG_GRADIENT
+  L2O_LOSS_LOG_GRADIENT,
+  /** 1/2 |x_U - x*|^2 (supervised training); problems whose minimiser x* is known, which is solved for, where it has to be, when an
+   *  instance is sampled, and kept with it */
+  L2O_LOSS_SOLUTION
 } l2o_loss;
 typedef enum l2o_reduction { L2O_REDUCTION_MEAN, L2O_REDUCTION_SUM } l2o_reduction; /**< over the instances of a batch */
 typedef enum l2o_optimizer { L2O_OPTIMIZER_SGD, L2O_OPTIMIZER_ADAM } l2o_optimizer;
@@ -84,6 +89,15 @@ typedef struct l2o_train_settings {
   void *sum_context;     /**< handed to `sum` */
   double regularisation; /**< adds this times 1/U sum_j (mean_i (p_{j,i} - 1)^2), p the factors of a rule with L2O_FACTORS; default
                             0 */
+  /** Layer-wise training of models with K layers (lista and its kin), in so many passes through them; default 0: all layers at
+   *  once. Layer l = 1 .. K is trained by the loss after it, that of a segment of l steps, in three stages: in the first its own
+   *  parameters move, at the learning rate; in the second those of layers j <= l, at 0.2 of it times layer_decay^(l - j); in the
+   *  third at 0.02 likewise. Tensors that all layers share move in every stage, times layer_decay^(l - 1). Each stage begins with
+   *  fresh moments. All stages have steps / (3 K layerwise_rounds) steps, where the published method ends a stage when validation
+   *  no longer gains; `steps` must be a multiple of that, horizon and unroll must be K. Every step begins a horizon. Chen, Liu,
+   * Wang, Yin, NeurIPS 2018; Aberdam, Golts, Elad, arXiv 2001.08456 (layer_decay 0.3). */
+  size_t layerwise_rounds;
+  double layer_decay; /**< above 0, at most 1; default 1 */
 } l2o_train_settings;
 
 L2O_API void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size);
@@ -97,20 +111,20 @@ static inline l2o_train_settings l2o_train_settings_default(void) {
 typedef struct l2o_train_record {
   size_t step;          /**< steps done, this one included */
   double loss;          /**< of the weights before the update */
-  double learning_rate; /**< used by this update */
-  double gradient_norm; /**< before clipping */
+  double learning_rate; /**< used by this update; layer-wise, of the layer that is trained */
+  double gradient_norm; /**< of what moves, before clipping */
   bool rejected;        /**< loss or gradient was not finite: the weights are as before */
   size_t rejected_total;
+  size_t layer, stage; /**< layer-wise: which of the K layers was trained, in which of the 3 stages; else 0 */
 } l2o_train_record;
 
 typedef struct l2o_trainer l2o_trainer;
 
-/** Gets all memory: O(threads T n + batch P), T = unroll, P = number of gradient accumulators, plus the sampled instances; with
- *  ranks, for the own share of the batch.
- *  Model, solver and family are borrowed and outlive it; the trainer writes the model. L2O_ERR_SHAPE where instances differ in
- *  size (on any rank), L2O_ERR_ARG for settings that make no sense and for ranks whose models differ, L2O_ERR_NOTSUP for a rule
- *  that cannot be trained, or not with this loss, L2O_ERR_NOMEM, or what the family reports.
- *  A file family's last `validation_instances` rows are kept for validation and never trained on. */
+/** Gets all memory: O(threads T n + batch n + min(batch, 4 + 2^21 / P) P), T = unroll, P = number of gradient accumulators, plus
+ * the sampled instances; with ranks, for the own share of the batch. Model, solver and family are borrowed and outlive it; the
+ * trainer writes the model. L2O_ERR_SHAPE where instances differ in size (on any rank), L2O_ERR_ARG for settings that make no sense
+ * and for ranks whose models differ, L2O_ERR_NOTSUP for a rule that cannot be trained, or not with this loss, L2O_ERR_NOMEM, or
+ * what the family reports. A file family's last `validation_instances` rows are kept for validation and never trained on. */
 L2O_API l2o_status l2o_trainer_new(l2o_trainer **out, l2o_model *model, const l2o_solver *solver, const l2o_family *family,
                                    const l2o_train_settings *settings, l2o_diag *diag);
 L2O_API void l2o_trainer_free(l2o_trainer *trainer);
@@ -118,11 +132,14 @@ L2O_API void l2o_trainer_free(l2o_trainer *trainer);
  *  `max_rejected` of them in a row: L2O_ERR_NUMERIC, the model holding the last good weights. Does not allocate with fixed
  * instances. */
 L2O_API l2o_status l2o_trainer_step(l2o_trainer *trainer, l2o_train_record *record, l2o_diag *diag);
-/** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update. */
+/** Loss and gradient (flat, in the model's tensor order) of the next segment, without an update; layer-wise, of everything, whether
+ * it moves or not. */
 L2O_API l2o_status l2o_trainer_gradient(l2o_trainer *trainer, double *loss, double *gradient, l2o_diag *diag);
 /** Over the validation instances: with the losses last, mean and weighted the mean objective after the whole horizon; with the
  *  others, which are of any scale, the mean over the iterates x_1 .. x_T of the horizon, too, of ln max(|g_j| / |g_0|, 1e-14), r in
- *  place of g where composite, and with log-gap of ln max((f_j - f*) / (f_0 - f*), 1e-14).
+ *  place of g where composite, and with log-gap of ln max((f_j - f*) / (f_0 - f*), 1e-14); with solution the mean of
+ *  |x_T - x*|^2 / |x_0 - x*|^2. Layer-wise training, too, is validated through all K layers, whichever is trained: what is
+ *  compared is of one kind, and says how good the model is as it stands.
  *  Infinite where an iterate is not finite. @return L2O_ERR_NOTSUP without any instances. */
 L2O_API l2o_status l2o_trainer_validate(l2o_trainer *trainer, double *objective, l2o_diag *diag);
 /** Notes the current weights as the best so far if `objective` is below every earlier one; true if it was. */

@@ -770,7 +770,8 @@ static void make_identity(config *c) {
   FILE *out = open_memstream(&text, &length);
   if (!out)
     return;
-  bool constant = config_is(c, "train.schedule.name", "constant");
+  /* more steps are the same training going on, unless they shape it */
+  bool constant = config_is(c, "train.schedule.name", "constant") && config_integer(c, "train.layerwise.rounds") == 0;
   for (size_t i = 0; i < c->count; i++) {
     const char *path = c->values[i].key->path;
     if (strncmp(path, "output.", 7) == 0 || strcmp(last_word(path), "threads") == 0 ||

@@ -10,9 +10,19 @@
 #define UP HUGE_VAL
 #define MANY 1e9 /* most instances, steps and the like: enough for anybody, small enough for every product of two */
 
-const char *const config_sections[] = {
-    "problem",      "problem.shift",      "model",  "train", "train.optimizer", "train.schedule", "train.validation", "eval",
-    "eval.problem", "eval.problem.shift", "output", NULL};
+const char *const config_sections[] = {"problem",
+                                       "problem.shift",
+                                       "model",
+                                       "train",
+                                       "train.optimizer",
+                                       "train.schedule",
+                                       "train.layerwise",
+                                       "train.validation",
+                                       "eval",
+                                       "eval.problem",
+                                       "eval.problem.shift",
+                                       "output",
+                                       NULL};
 
 /* path, type, default, low, high, open end, words, meaning */
 const config_key config_keys[] = {
@@ -42,9 +52,9 @@ const config_key config_keys[] = {
     {"train.batch", KEY_INTEGER, "=problem.instances", 1, MANY, CLOSED, NULL, "instances a step"},
     {"train.horizon", KEY_INTEGER, "100", 1, MANY, CLOSED, NULL, "iterations of one solve"},
     {"train.unroll", KEY_INTEGER, "=train.horizon", 0, MANY, CLOSED, NULL, "iterations between updates; 0: the horizon"},
-    {"train.loss", KEY_CHOICE, "last", 0, 0, CLOSED, "last|mean|weighted|decrease|log-gap|log-gradient",
+    {"train.loss", KEY_CHOICE, "last", 0, 0, CLOSED, "last|mean|weighted|decrease|log-gap|log-gradient|solution",
      "objective of the last iterate, mean over the iterates, mean weighted by the iteration; or mean decrease by what the slope "
-     "promised, mean ln(f - f*), mean ln |grad f|"},
+     "promised, mean ln(f - f*), mean ln |grad f|; or |x - x*|^2 / 2 of the last iterate"},
     {"train.regularisation", KEY_REAL, "0", 0, UP, CLOSED, NULL,
      "adds this times the mean (p - 1)^2 to the loss, for rules that multiply a direction by factors p"},
     {"train.reduction", KEY_CHOICE, "mean", 0, 0, CLOSED, "mean|sum", "how the losses of the instances are put together"},
@@ -69,6 +79,11 @@ const config_key config_keys[] = {
     {"train.schedule.end", KEY_REAL, "0", 0, UP, CLOSED, NULL, "cosine: learning rate of the last step"},
     {"train.schedule.decay", KEY_REAL, "0.1", 0, UP, ABOVE, NULL, "step: factor of each decay"},
     {"train.schedule.every", KEY_INTEGER, "1000", 1, MANY, CLOSED, NULL, "step: steps between decays"},
+    {"train.layerwise.rounds", KEY_INTEGER, "0", 0, MANY, CLOSED, NULL,
+     "models with layers: train them one after the other, in so many passes; train.steps is divided evenly among the passes, the "
+     "layers and their 3 stages; 0: all at once"},
+    {"train.layerwise.decay", KEY_REAL, "1", 0, 1, ABOVE, NULL,
+     "learning rate of an earlier layer, by the layer, while a later one is trained"},
     {"train.validation.seed", KEY_INTEGER, "=train.seed", 0, UP, CLOSED, NULL, "seed of the validation instances"},
     {"train.validation.instances", KEY_INTEGER, "0", 0, MANY, CLOSED, NULL, "number of validation instances; 0: no validation"},
     {"train.validation.every", KEY_INTEGER, "100", 1, MANY, CLOSED, NULL, "steps between validations; the best weights are kept"},

@@ -67,6 +67,8 @@ static l2o_train_settings settings_of(const config *c) {
   s.learning_rate_end = config_real(c, "train.schedule.end");
   s.decay = config_real(c, "train.schedule.decay");
   s.decay_every = config_integer(c, "train.schedule.every");
+  s.layerwise_rounds = config_integer(c, "train.layerwise.rounds");
+  s.layer_decay = config_real(c, "train.layerwise.decay");
   s.fresh = config_is(c, "train.instances", "fresh");
   s.seed = config_integer(c, "train.seed");
   s.validation_seed = config_integer(c, "train.validation.seed");
@@ -305,8 +307,10 @@ static l2o_status one_step(training *t, l2o_diag *diag) {
   }
   log_step(t, &record);
   if (progress_due(&t->progress, t->done)) {
-    char detail[80];
-    snprintf(detail, sizeof detail, "loss %.5g", record.loss);
+    char detail[120], where[60] = "";
+    if (record.layer)
+      snprintf(where, sizeof where, "layer %zu, stage %zu, ", record.layer, record.stage);
+    snprintf(detail, sizeof detail, "%sloss %.5g", where, record.loss);
     progress_update(&t->progress, t->done, detail);
   }
   return L2O_OK;
@@ -355,8 +359,8 @@ static void tell(const training *t, bool interrupted) {
     return;
   printf("%s %zu of %zu steps in %.3g s", interrupted ? "interrupted after" : "trained", t->done, t->steps,
          t->seconds_before + progress_clock() - t->began);
-  if (!config_is(t->c, "train.instances", "fresh") && isfinite(t->first_loss) &&
-      isfinite(t->last_loss)) /* of the same instances: they may be compared */
+  if (!config_is(t->c, "train.instances", "fresh") && config_integer(t->c, "train.layerwise.rounds") == 0 &&
+      isfinite(t->first_loss) && isfinite(t->last_loss)) /* of the same instances, after as many steps: they may be compared */
     printf(", loss %.5g -> %.5g", t->first_loss, t->last_loss);
   if (t->rejected)
     printf(", %zu step%s rejected", t->rejected, t->rejected == 1 ? "" : "s");

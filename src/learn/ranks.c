@@ -3,16 +3,15 @@
 #include "core/diag.h"
 #include <string.h>
 
-/* total k / R without overflow */
-static size_t part(size_t total, size_t k, size_t R) {
+size_t l2o_part(size_t total, size_t k, size_t R) { /* without overflow */
   return total / R * k + total % R * k / R;
 }
 
 l2o_share l2o_share_of(const l2o_train_settings *s, size_t total) {
   if (s->ranks < 2)
     return (l2o_share){0, total};
-  const size_t first = part(total, s->rank, s->ranks);
-  return (l2o_share){first, part(total, s->rank + 1, s->ranks) - first};
+  const size_t first = l2o_part(total, s->rank, s->ranks);
+  return (l2o_share){first, l2o_part(total, s->rank + 1, s->ranks) - first};
 }
 
 l2o_status l2o_ranks_check(const l2o_train_settings *s, l2o_diag *diag) {

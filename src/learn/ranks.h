@@ -11,6 +11,8 @@ typedef struct l2o_share {
   size_t first, count;
 } l2o_share;
 
+/* Where the k-th of R even parts of `total` things begins: total k / R. */
+size_t l2o_part(size_t total, size_t k, size_t R);
 /* This rank's share of `total` instances: [total r / R, total (r + 1) / R). */
 l2o_share l2o_share_of(const l2o_train_settings *s, size_t total);
 /* Can the ranks talk to each other at all? */

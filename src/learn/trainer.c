@@ -25,9 +25,18 @@ void l2o_train_settings_init(l2o_train_settings *settings, size_t struct_size) {
       .decay = 0.1,
       .decay_every = 1000,
       .max_rejected = 10,
+      .layer_decay = 1,
   };
   memset(settings, 0, struct_size);
   memcpy(settings, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
+}
+
+/* How many sums of P vector-Jacobian products the instances of a batch get. The sizes alone decide: the bits must not depend on the
+ * threads. */
+static size_t slots_of(size_t batch, size_t P) {
+  enum { ROOM = 1 << 24, LEAST = 4 }; /* bytes; sums */
+  const size_t most = ROOM / sizeof(double) / (P ? P : 1);
+  return batch <= most ? batch : most > LEAST ? most : batch < LEAST ? batch : LEAST;
 }
 
 static l2o_status check_settings(l2o_train_settings *s, l2o_diag *diag) {
@@ -72,10 +81,29 @@ static l2o_status find_minimum(double *minimum, const l2o_problem *p, l2o_diag *
   return status ? l2o_fail(diag, status, "the minimum of problem '%s': %s", l2o_problem_name(p), l2o_strerror(status)) : L2O_OK;
 }
 
-/* Samples instances first .. first+count-1 over the threads, with their base steps and, unless NULL, minima. The first failure, in
- * order, is reported. */
-static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, double *minima, l2o_purpose purpose, uint64_t seed,
-                         uint64_t first, size_t count, l2o_diag *diag) {
+/* x*, likewise, into *solution, whose room is reused. */
+static l2o_status find_solution(l2o_real **solution, const l2o_problem *p, l2o_diag *diag) {
+  double minimum;
+  l2o_real *room = realloc(*solution, p->n * sizeof *room);
+  if (!room)
+    return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for a minimiser of %zu unknowns", p->n);
+  *solution = room;
+  const l2o_status status = l2o_problem_minimum(p, &minimum, room);
+  if (status == L2O_ERR_NOTSUP)
+    return l2o_fail(diag, status,
+                    "the loss solution needs a minimiser of problem '%s', and none is known; try log-gap or log-gradient",
+                    l2o_problem_name(p));
+  return status ? l2o_fail(diag, status, "the minimiser of problem '%s': %s", l2o_problem_name(p), l2o_strerror(status)) : L2O_OK;
+}
+
+/* Samples instances first .. first+count-1 over the threads, with their base steps and what the loss wants to know of their minima.
+ * The first failure, in order, is reported. */
+static l2o_status sample(l2o_trainer *t, l2o_purpose purpose, uint64_t seed, uint64_t first, size_t count, l2o_diag *diag) {
+  const bool trains = purpose == L2O_PURPOSE_TRAIN;
+  l2o_problem *problems = trains ? t->problems : t->validation;
+  double *steps = trains ? t->step_sizes : t->validation_steps;
+  double *minima = t->settings.loss != L2O_LOSS_LOG_GAP ? NULL : trains ? t->minima : t->validation_minima;
+  l2o_real **solutions = !t->solutions ? NULL : trains ? t->solutions : t->solutions + t->held;
   l2o_status status = L2O_OK;
   size_t failed = count;
 #pragma omp parallel for schedule(dynamic) num_threads(t->threads)
@@ -98,6 +126,8 @@ static l2o_status sample(l2o_trainer *t, l2o_problem *problems, double *steps, d
     steps[i] = it.step;
     if (!mine && minima)
       mine = find_minimum(&minima[i], &problems[i], &inner);
+    if (!mine && solutions)
+      mine = find_solution(&solutions[i], &problems[i], &inner);
     if (mine) {
 #pragma omp critical(l2o_trainer_sample)
       if (i < failed) {
@@ -117,7 +147,7 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   const size_t losses = s->batch > s->validation_instances ? s->batch : s->validation_instances;
   size_t check;
   if (__builtin_mul_overflow(batch, t->n, &check) || __builtin_mul_overflow(batch, t->stride, &check) ||
-      __builtin_mul_overflow(batch, t->sum_len, &check)) {
+      __builtin_mul_overflow(t->slots, t->sum_len, &check)) {
     arena->overflow = true;
     return NULL;
   }
@@ -136,7 +166,8 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
   L2O_TAKE(arena, t->next_f, batch);
   L2O_TAKE(arena, t->state, batch * t->stride);
   L2O_TAKE(arena, t->next_state, batch * t->stride);
-  L2O_TAKE(arena, t->sums, batch * t->sum_len);
+  L2O_TAKE(arena, t->stretches, l2o_stretches_most(s, t->model));
+  L2O_TAKE(arena, t->sums, t->slots * t->sum_len);
   L2O_TAKE(arena, t->sum, t->sum_len + losses + 1);
   t->losses = t->sum ? t->sum + t->sum_len : NULL; /* none while room is measured */
   L2O_TAKE(arena, t->statuses, batch > validation ? batch : validation);
@@ -145,10 +176,22 @@ static l2o_trainer *layout(l2o_trainer *t, l2o_arena *arena) {
 }
 
 /* Divides the instances into groups that a thread takes at once. */
-static void divide(const l2o_trainer *t, size_t *groups, const l2o_problem *problems, size_t count) {
+static void divide(const l2o_trainer *t, size_t *groups, const l2o_problem *problems, size_t count, size_t threads) {
   memset(groups, 0, count * sizeof *groups);
   for (size_t first = 0; first < count; first += groups[first])
-    groups[first] = l2o_iterate_team(t->solver, problems + first, count - first, (size_t)t->threads, count);
+    groups[first] = l2o_iterate_team(t->solver, problems + first, count - first, threads, count);
+}
+
+/* A group whose instances share a sum must not depend on the threads. */
+static void divide_batch(l2o_trainer *t) {
+  if (t->slots >= t->share.count) {
+    divide(t, t->groups, t->problems, t->held, (size_t)t->threads);
+    return;
+  }
+  for (size_t s = 0; s < t->slots; s++) {
+    const size_t first = l2o_part(t->share.count, s, t->slots), end = l2o_part(t->share.count, s + 1, t->slots);
+    divide(t, t->groups + first, t->problems + first, end - first, 1);
+  }
 }
 
 /* The instance with the largest scratch: all lanes get room for it. */
@@ -249,10 +292,9 @@ static l2o_status begin_round(l2o_trainer *t, l2o_diag *diag) {
   if (t->sampled_round != SIZE_MAX && (!s->fresh || t->sampled_round == t->progress.round))
     return L2O_OK;
   uint64_t first = t->share.first + (s->fresh ? (uint64_t)t->progress.round * s->batch : 0);
-  double *minima = s->loss == L2O_LOSS_LOG_GAP ? t->minima : NULL;
-  l2o_status status = sample(t, t->problems, t->step_sizes, minima, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
+  l2o_status status = sample(t, L2O_PURPOSE_TRAIN, s->seed, first, t->held, diag);
   if (!status)
-    divide(t, t->groups, t->problems, t->held);
+    divide_batch(t);
   if (!status && t->workers && (status = new_workers(t)))
     l2o_fail(diag, status, "training step %zu: out of memory for new instances", t->progress.step);
   t->sampled_round = status ? SIZE_MAX : t->progress.round;
@@ -264,6 +306,9 @@ static void free_instances(l2o_trainer *t) {
     l2o_problem_free(&t->problems[i]);
   for (size_t i = 0; t->hessians && i < t->held; i++)
     free(t->hessians[i]);
+  for (size_t i = 0; t->solutions && i < t->held + t->validation_share.count; i++)
+    free(t->solutions[i]);
+  free(t->solutions);
   free(t->problems);
   free(t->step_sizes);
   free(t->groups);
@@ -278,6 +323,8 @@ static l2o_status accept(l2o_trainer *t, l2o_diag *diag) {
   l2o_status status = check_settings(s, diag);
   if (!status && !solver->step_vjp)
     status = l2o_fail(diag, L2O_ERR_NOTSUP, "%s is not a learned rule: there is nothing to train", solver->name);
+  if (!status)
+    status = l2o_layerwise_check(s, t->model, diag);
   if (!status && s->loss == L2O_LOSS_DECREASE && !(solver->needs & L2O_FACTORS))
     status =
         l2o_fail(diag, L2O_ERR_NOTSUP,
@@ -320,9 +367,13 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
   t->step_sizes = calloc(2 * (held + validation), sizeof *t->step_sizes);
   t->groups = calloc(held + validation, sizeof *t->groups);
   t->hessians = calloc(held, sizeof *t->hessians);
-  if (!t->problems || !t->step_sizes || !t->groups || !t->hessians)
+  if (s->loss == L2O_LOSS_SOLUTION)
+    t->solutions = calloc(held + validation, sizeof *t->solutions);
+  if (!t->problems || !t->step_sizes || !t->groups || !t->hessians || (s->loss == L2O_LOSS_SOLUTION && !t->solutions))
     return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu instances", held + validation);
   t->held = held;
+  t->sum_len = t->model->type->sum_len(t->model);
+  t->slots = slots_of(t->share.count, t->sum_len);
   t->validation = t->problems + held;
   t->validation_steps = t->step_sizes + held;
   t->minima = t->validation_steps + validation;
@@ -337,11 +388,10 @@ static l2o_status set_up(l2o_trainer *t, l2o_diag *diag) {
       return l2o_fail(diag, L2O_ERR_SHAPE,
                       "training needs instances of one size: instance %zu has %zu unknowns, instance %zu has %zu",
                       t->share.first + i, t->problems[i].n, t->share.first, t->n);
-  status = sample(t, t->validation, t->validation_steps, s->loss == L2O_LOSS_LOG_GAP ? t->validation_minima : NULL,
-                  L2O_PURPOSE_VALIDATION, s->validation_seed, t->validation_share.first, validation, diag);
+  status = sample(t, L2O_PURPOSE_VALIDATION, s->validation_seed, t->validation_share.first, validation, diag);
   if (status)
     return status;
-  divide(t, t->validation_groups, t->validation, validation);
+  divide(t, t->validation_groups, t->validation, validation, (size_t)t->threads);
   status = new_hessians(t);
   return status ? l2o_fail(diag, status, "training: the Hessians of the instances: %s", l2o_strerror(status)) : L2O_OK;
 }
@@ -368,7 +418,6 @@ static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
   l2o_model_parameters(t->model, &t->parameters);
   t->state_len = t->solver->state_len ? t->solver->state_len(&probe) : 0;
   t->stride = (t->state_len + LINE - 1) / LINE * LINE;
-  t->sum_len = t->model->type->sum_len(t->model);
   layout(t, &arena);
   if (!l2o_arena_new(&arena))
     return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu parameters and batch %zu", t->parameters, t->held);
@@ -487,65 +536,88 @@ static l2o_status add_up(l2o_trainer *t, double *values, size_t count, l2o_statu
 
 enum { SUM_BLOCK = 256 }; /* sums that stay in the first-level cache while the instances are added to them */
 
-/* Takes this rank's instances through the next segment of U steps, forward and back: losses, and the sum of their accumulators; new
- * iterates into next_x, next_state. */
-static l2o_status unroll_share(l2o_trainer *t, size_t U, double factor, l2o_diag *diag) {
+/* What a training step goes through: `steps` of the horizon, forward; back to behind the first `from` of them. */
+typedef struct segment {
+  size_t steps, from;
+} segment;
+
+/* The instances at .. at+size-1, which belong together, through the segment. */
+static void unroll_group(l2o_trainer *t, l2o_worker *w, size_t at, size_t size, double *const *sums, const segment *through,
+                         double factor) {
   const l2o_train_settings *s = &t->settings;
-  const size_t batch = t->share.count;
+  for (size_t i = 0; i < size; i++) {
+    const size_t b = at + i;
+    l2o_lane *lane = &w->lane[i];
+    lane->hessian = t->hessians[at];
+    lane->minimum = t->minima[b];
+    lane->solution = t->solutions ? t->solutions[b] : NULL;
+    lane->sum = sums[i];
+    lane->it.state = t->next_state + b * t->stride; /* large for some rules: moved on in place */
+    place(t, lane, &t->problems[b], t->step_sizes[b]);
+    l2o_iterate_seed(&lane->it, s->seed, (uint32_t)t->progress.round, t->share.first + b);
+    if (t->progress.position == 0)
+      start(t, lane);
+    else
+      go_on(t, lane, b);
+  }
+  l2o_unroll(w->lane, size, t->solver, s, through->steps, through->from, factor);
+  for (size_t i = 0; i < size; i++) {
+    const size_t b = at + i;
+    const l2o_lane *lane = &w->lane[i];
+    memcpy(t->next_x + b * t->n, lane->it.x, t->n * sizeof *t->next_x);
+    memcpy(t->next_g + b * t->n, lane->it.g, t->n * sizeof *t->next_g);
+    t->next_f[b] = lane->it.f;
+    note_loss(t, t->share, b, lane);
+  }
+}
+
+/* Takes this rank's instances through a segment, forward and back: losses, and the sum of their accumulators; new iterates into
+ * next_x, next_state. */
+static l2o_status unroll_share(l2o_trainer *t, const segment *through, double factor, l2o_diag *diag) {
+  const size_t batch = t->share.count, len = t->sum_len;
+  const bool shared = t->slots < batch; /* a sum serves several instances, those of whole groups; else each has its own */
 #pragma omp parallel num_threads(t->threads)
   {
     l2o_worker *w = &t->workers[omp_get_thread_num()];
 #pragma omp for schedule(dynamic)
-    for (size_t b = 0; b < batch; b++) {
-      const size_t size = t->groups[b];
-      for (size_t i = 0; i < size; i++) {
-        const size_t at = b + i;
-        l2o_lane *lane = &w->lane[i];
-        lane->hessian = t->hessians[b];
-        lane->minimum = t->minima[at];
-        lane->sum = t->sums + at * t->sum_len;
-        memset(lane->sum, 0, t->sum_len * sizeof *lane->sum);
-        lane->it.state = t->next_state + at * t->stride; /* large for some rules: moved on in place */
-        place(t, lane, &t->problems[at], t->step_sizes[at]);
-        l2o_iterate_seed(&lane->it, s->seed, (uint32_t)t->progress.round, t->share.first + at);
-        if (t->progress.position == 0)
-          start(t, lane);
-        else
-          go_on(t, lane, at);
-      }
-      if (size)
-        l2o_unroll(w->lane, size, t->solver, s, U, factor);
-      for (size_t i = 0; i < size; i++) {
-        const size_t at = b + i;
-        const l2o_lane *lane = &w->lane[i];
-        memcpy(t->next_x + at * t->n, lane->it.x, t->n * sizeof *t->next_x);
-        memcpy(t->next_g + at * t->n, lane->it.g, t->n * sizeof *t->next_g);
-        t->next_f[at] = lane->it.f;
-        note_loss(t, t->share, at, lane);
+    for (size_t slot = 0; slot < t->slots; slot++) {
+      const size_t end = l2o_part(batch, slot + 1, t->slots);
+      if (shared)
+        memset(t->sums + slot * len, 0, len * sizeof *t->sums);
+      for (size_t at = l2o_part(batch, slot, t->slots); at < end; at++) {
+        const size_t size = t->groups[at];
+        double *sums[L2O_TOGETHER];
+        for (size_t i = 0; i < size; i++) {
+          sums[i] = t->sums + (shared ? slot : at + i) * len;
+          if (!shared)
+            memset(sums[i], 0, len * sizeof *t->sums);
+        }
+        if (size)
+          unroll_group(t, w, at, size, sums, through, factor);
       }
     }
-    /* partial sums in the order of the instances, so that the bits do not depend on the threads */
+    /* sums in the order of the instances, so that the bits do not depend on the threads */
 #pragma omp for schedule(static)
-    for (size_t first = 0; first < t->sum_len; first += SUM_BLOCK) {
-      const size_t end = first + SUM_BLOCK < t->sum_len ? first + SUM_BLOCK : t->sum_len;
+    for (size_t first = 0; first < len; first += SUM_BLOCK) {
+      const size_t end = first + SUM_BLOCK < len ? first + SUM_BLOCK : len;
       memset(t->sum + first, 0, (end - first) * sizeof *t->sum);
-      for (size_t b = 0; b < batch; b++)
+      for (size_t slot = 0; slot < t->slots; slot++)
         for (size_t i = first; i < end; i++)
-          t->sum[i] += t->sums[b * t->sum_len + i];
+          t->sum[i] += t->sums[slot * len + i];
     }
   }
   l2o_status status = first_failure(t->statuses, batch);
   return status ? l2o_fail(diag, status, "training step %zu: %s", t->progress.step, l2o_strerror(status)) : L2O_OK;
 }
 
-/* Loss and gradient of the next segment of U steps into *loss and t->gradient, of all instances of the batch. */
-static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, size_t U, l2o_diag *diag) {
+/* Loss and gradient of a segment into *loss and t->gradient, of all instances of the batch. */
+static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, const segment *through, l2o_diag *diag) {
   const size_t batch = t->settings.batch;
   const double factor = t->settings.reduction == L2O_REDUCTION_MEAN ? 1 / (double)batch : 1;
   clear_losses(t, batch);
   l2o_status status = begin_round(t, diag);
   if (!status)
-    status = unroll_share(t, U, factor, diag);
+    status = unroll_share(t, through, factor, diag);
   if ((status = add_up(t, t->sum, batch, status, diag)))
     return status;
   *loss = 0;
@@ -560,28 +632,26 @@ static l2o_status forward_backward(l2o_trainer *t, double *loss, bool *finite, s
   return L2O_OK;
 }
 
-/* 2-norm of the gradient over the tensors that are learned; the others are set to zero on the way. */
-static double learned_norm(const l2o_trainer *t, double *gradient) {
+/* 2-norm of the gradient of what moves. */
+static double norm_of(const l2o_trainer *t, size_t stretches) {
   double sum = 0;
-  for (size_t i = 0; i < t->model->tensor_count; i++) {
-    const l2o_model_tensor *tensor = &t->model->tensors[i];
-    for (size_t j = tensor->offset; j < tensor->offset + tensor->count; j++) {
-      if (!tensor->learned)
-        gradient[j] = 0;
-      sum += gradient[j] * gradient[j];
-    }
-  }
+  for (size_t i = 0; i < stretches; i++)
+    for (size_t j = t->stretches[i].first; j < t->stretches[i].first + t->stretches[i].count; j++)
+      sum += t->gradient[j] * t->gradient[j];
   return sqrt(sum);
 }
 
-static size_t segment(const l2o_trainer *t) {
-  size_t left = t->settings.horizon - t->progress.position;
+/* Steps of the next segment: to the end of the horizon, or to the layer that is trained. */
+static size_t next_steps(const l2o_trainer *t, const l2o_stage *stage) {
+  const size_t left = stage->layer ? stage->layer : t->settings.horizon - t->progress.position;
   return left < t->settings.unroll ? left : t->settings.unroll;
 }
 
 l2o_status l2o_trainer_gradient(l2o_trainer *t, double *loss, double *gradient, l2o_diag *diag) {
   bool finite;
-  l2o_status status = forward_backward(t, loss, &finite, segment(t), diag);
+  const l2o_stage stage = l2o_stage_at(&t->settings, t->model, t->progress.step);
+  const segment through = {.steps = next_steps(t, &stage)};
+  l2o_status status = forward_backward(t, loss, &finite, &through, diag);
   if (status)
     return status;
   if (!finite)
@@ -590,14 +660,29 @@ l2o_status l2o_trainer_gradient(l2o_trainer *t, double *loss, double *gradient, 
   return L2O_OK;
 }
 
+/* Moments of what moves begin at zero. */
+static void forget(l2o_trainer *t, size_t stretches) {
+  for (size_t i = 0; i < stretches; i++) {
+    const l2o_stretch *moves = &t->stretches[i];
+    memset(t->moment1 + moves->first, 0, moves->count * sizeof *t->moment1);
+    memset(t->moment2 + moves->first, 0, moves->count * sizeof *t->moment2);
+  }
+  t->progress.updates = 0;
+}
+
 /* Makes the update; false if a weight would not be finite, and the weights are as before then. */
-static bool update(l2o_trainer *t, double rate) {
+static bool update(l2o_trainer *t, double rate, size_t stretches) {
   const l2o_train_settings *s = &t->settings;
   memcpy(t->proposal, t->weights, t->parameters * sizeof *t->weights);
-  if (s->optimizer == L2O_OPTIMIZER_ADAM)
-    l2o_adam_update(t->proposal, t->moment1, t->moment2, t->gradient, s, rate, t->progress.updates + 1, t->parameters);
-  else
-    l2o_sgd_update(t->proposal, t->gradient, rate, t->parameters);
+  for (size_t i = 0; i < stretches; i++) {
+    const l2o_stretch *moves = &t->stretches[i];
+    const size_t at = moves->first;
+    if (s->optimizer == L2O_OPTIMIZER_ADAM)
+      l2o_adam_update(t->proposal + at, t->moment1 + at, t->moment2 + at, t->gradient + at, s, rate * moves->factor,
+                      t->progress.updates + 1, moves->count);
+    else
+      l2o_sgd_update(t->proposal + at, t->gradient + at, rate * moves->factor, moves->count);
+  }
   if (l2o_model_set_parameters(t->model, t->proposal, t->parameters))
     return false;
   memcpy(t->weights, t->proposal, t->parameters * sizeof *t->weights);
@@ -608,23 +693,27 @@ static bool update(l2o_trainer *t, double rate) {
 l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *diag) {
   const l2o_train_settings *s = &t->settings;
   l2o_progress *p = &t->progress;
-  const size_t U = segment(t);
-  double loss = (double)NAN, norm = (double)NAN, rate = l2o_schedule_rate(s, p->step);
+  const l2o_stage stage = l2o_stage_at(s, t->model, p->step);
+  segment through = {.steps = next_steps(t, &stage)};
+  const size_t stretches = l2o_stretches(t->stretches, &through.from, s, t->model, &stage);
+  double loss = (double)NAN, norm = (double)NAN, rate = stage.factor * l2o_schedule_rate(s, p->step);
   bool accepted;
-  l2o_status status = forward_backward(t, &loss, &accepted, U, diag);
+  l2o_status status = forward_backward(t, &loss, &accepted, &through, diag);
   if (status)
     return status;
+  if (stage.begins)
+    forget(t, stretches);
   if (accepted) {
-    norm = learned_norm(t, t->gradient);
+    norm = norm_of(t, stretches);
     accepted = isfinite(norm);
     if (accepted && s->clip_norm > 0 && norm > s->clip_norm)
       for (size_t i = 0; i < t->parameters; i++)
         t->gradient[i] *= s->clip_norm / norm;
-    accepted = accepted && update(t, rate);
+    accepted = accepted && update(t, rate, stretches);
   }
   p->step++;
-  p->position += U;
-  if (accepted && p->position < s->horizon) { /* the horizon goes on from here */
+  p->position += through.steps;
+  if (accepted && p->position < s->horizon && !stage.layer) { /* the horizon goes on from here */
     l2o_real *swap = t->x;
     t->x = t->next_x, t->next_x = swap;
     swap = t->g;
@@ -646,7 +735,9 @@ l2o_status l2o_trainer_step(l2o_trainer *t, l2o_train_record *record, l2o_diag *
                                  .learning_rate = rate,
                                  .gradient_norm = norm,
                                  .rejected = !accepted,
-                                 .rejected_total = p->rejected};
+                                 .rejected_total = p->rejected,
+                                 .layer = stage.layer,
+                                 .stage = stage.stage};
   if (s->max_rejected && p->rejected_run >= s->max_rejected)
     return l2o_fail(
         diag, L2O_ERR_NUMERIC,
@@ -669,6 +760,7 @@ static l2o_status solve_share(l2o_trainer *t, l2o_diag *diag) {
       l2o_lane *lane = &w->lane[i];
       lane->it.state = lane->state;
       lane->minimum = t->validation_minima[b + i];
+      lane->solution = t->solutions ? t->solutions[t->held + b + i] : NULL;
       place(t, lane, &t->validation[b + i], t->validation_steps[b + i]);
       l2o_iterate_seed(&lane->it, t->settings.validation_seed, 0, t->validation_share.first + b + i); /* the same in every round */
       start(t, lane);

@@ -12,13 +12,18 @@ static size_t state_len(const l2o_solver *solver, const l2o_iterate *it) {
   return solver->state_len ? solver->state_len(it) : 0;
 }
 
+/* Does the loss look at x_U alone? */
+static bool looks_at_the_last(l2o_loss loss) {
+  return loss == L2O_LOSS_LAST || loss == L2O_LOSS_SOLUTION;
+}
+
 void l2o_lane_layout(l2o_lane *lane, const l2o_solver *solver, const l2o_train_settings *settings, size_t unroll,
                      l2o_arena *arena) {
   const size_t n = lane->it.n;
   size_t tape = 0, slopes = 0;
   if (__builtin_mul_overflow(unroll, solver->tape_len(&lane->it), &tape) || __builtin_mul_overflow(unroll, n, &slopes))
     arena->overflow = true;
-  const bool every = settings->loss != L2O_LOSS_LAST;
+  const bool every = !looks_at_the_last(settings->loss);
   l2o_iterate_layout(&lane->it, solver, true, arena);
   lane->state = lane->it.state;
   L2O_TAKE(arena, lane->tape, tape);
@@ -33,6 +38,7 @@ void l2o_lane_layout(l2o_lane *lane, const l2o_solver *solver, const l2o_train_s
 double l2o_loss_weight(l2o_loss loss, size_t j, size_t U) {
   switch (loss) {
   case L2O_LOSS_LAST:
+  case L2O_LOSS_SOLUTION:
     return j == U ? 1 : 0;
   case L2O_LOSS_WEIGHTED:
     return (double)j / (0.5 * (double)U * (double)(U + 1));
@@ -118,6 +124,18 @@ static double distance(l2o_lane *lane, l2o_loss loss) {
   return l2o_problem_is_composite(lane->it.problem) ? natural_residual(lane, lane->dx) : l2o_norm(lane->it.g, lane->it.n);
 }
 
+/* |x - x*|^2, and x - x* unless that is NULL. */
+static double off_solution(const l2o_lane *lane, l2o_real *difference) {
+  double squares = 0;
+  for (size_t i = 0; i < lane->it.n; i++) {
+    const double d = (double)lane->it.x[i] - (double)lane->solution[i];
+    squares += d * d;
+    if (difference)
+      difference[i] = (l2o_real)d;
+  }
+  return squares;
+}
+
 void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver, l2o_loss loss, size_t U) {
   const bool every = loss == L2O_LOSS_DECREASE || loss == L2O_LOSS_LOG_GAP || loss == L2O_LOSS_LOG_GRADIENT;
   double start[L2O_TOGETHER];
@@ -125,7 +143,7 @@ void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver,
     look(lanes, count);
   for (size_t i = 0; i < count; i++) {
     lanes[i].loss = 0;
-    start[i] = every ? distance(&lanes[i], loss) : 1;
+    start[i] = every ? distance(&lanes[i], loss) : loss == L2O_LOSS_SOLUTION ? off_solution(&lanes[i], NULL) : 1;
   }
   for (size_t j = 1; j <= U; j++) {
     step(lanes, count, solver, j - 1, false);
@@ -137,6 +155,8 @@ void l2o_unroll_forward(l2o_lane *lanes, size_t count, const l2o_solver *solver,
         continue;
       if (every) /* a start that is the minimum, 0 / 0, counts as done: fmax() takes the number */
         lane->loss += log(fmax(distance(lane, loss) / start[i], LEAST_NORM)) / (double)U;
+      else if (j == U && loss == L2O_LOSS_SOLUTION)
+        lane->loss = fmax(off_solution(lane, NULL) / start[i], 0);
       else if (j == U)
         lane->loss = objective(lane, NULL);
     }
@@ -209,9 +229,14 @@ l2o_status l2o_step_back(l2o_lane *lane, const l2o_solver *solver, const l2o_rea
  * before: f_{j-1}. */
 static void add_term(l2o_lane *lane, l2o_loss loss, size_t j, size_t U, double before) {
   const l2o_iterate *it = &lane->it;
-  const size_t row = loss == L2O_LOSS_LAST ? 0 : j - 1;
+  const size_t row = looks_at_the_last(loss) ? 0 : j - 1;
   const double share = l2o_loss_weight(loss, j, U);
   l2o_real *direction = lane->slopes + row * it->n;
+  if (loss == L2O_LOSS_SOLUTION) {
+    lane->loss += 0.5 * off_solution(lane, direction);
+    lane->weights[row] = share;
+    return;
+  }
   memcpy(direction, it->g, it->n * sizeof *direction);
   const double f = objective(lane, direction);
   double term = f, slope = 1; /* dterm/df, or with log-gradient dterm/d(|g|^2 / 2) */
@@ -271,15 +296,15 @@ static void turn_slopes(l2o_lane *lanes, size_t count, size_t j) {
   }
 }
 
-void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U,
+void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U, size_t from,
                 double factor) {
   const l2o_loss loss = settings->loss;
-  const bool every = loss != L2O_LOSS_LAST;
+  const bool every = !looks_at_the_last(loss);
   const double deviation_weight = settings->regularisation / (double)U;
   /* A lone step starts from constants, and so is its direction. (`none` goes further: it differentiates how factors are held back.)
    */
   const l2o_stop_gradient mode =
-      U == 1 && settings->stop_gradient != L2O_STOP_GRADIENT_NONE ? L2O_STOP_GRADIENT_DIRECTION : settings->stop_gradient;
+      U - from == 1 && settings->stop_gradient != L2O_STOP_GRADIENT_NONE ? L2O_STOP_GRADIENT_DIRECTION : settings->stop_gradient;
   double before[L2O_TOGETHER];
   if (loss == L2O_LOSS_DECREASE)
     look(lanes, count);
@@ -306,7 +331,7 @@ void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l
     memset(lanes[i].dx, 0, lanes[i].it.n * sizeof *lanes[i].dx);
     memset(lanes[i].dstate, 0, state_len(solver, &lanes[i].it) * sizeof *lanes[i].dstate);
   }
-  for (size_t j = U; j > 0; j--) {
+  for (size_t j = U; j > from; j--) {
     l2o_lane *running[L2O_TOGETHER];
     const l2o_real *tapes[L2O_TOGETHER];
     size_t left = 0;
@@ -321,6 +346,6 @@ void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l
       tapes[left] = lane->tape + (j - 1) * solver->tape_len(&lane->it);
       running[left++] = lane;
     }
-    steps_back(running, tapes, left, solver, mode, j == 1);
+    steps_back(running, tapes, left, solver, mode, j == from + 1);
   }
 }

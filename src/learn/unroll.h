@@ -9,12 +9,13 @@
 typedef struct l2o_lane {
   l2o_iterate it;
   l2o_rng rng;
-  const l2o_real *hessian; /* a triangle, see core/matrix.h; NULL: the problem multiplies itself */
-  double minimum;          /* f*, for the loss log-gap */
-  l2o_real *state;         /* room for it.state, which may lie elsewhere */
-  l2o_real *tape;          /* (unroll, tape_len) */
-  l2o_real *slopes;        /* (unroll, n); dloss/dx_j = weights[j - 1] slopes[j - 1], */
-  double *weights;         /* (unroll) only where the loss looks at x_j */
+  const l2o_real *hessian;  /* a triangle, see core/matrix.h; NULL: the problem multiplies itself */
+  double minimum;           /* f*, for the loss log-gap */
+  const l2o_real *solution; /* x*, for the loss solution */
+  l2o_real *state;          /* room for it.state, which may lie elsewhere */
+  l2o_real *tape;           /* (unroll, tape_len) */
+  l2o_real *slopes;         /* (unroll, n); dloss/dx_j = weights[j - 1] slopes[j - 1], */
+  double *weights;          /* (unroll) only where the loss looks at x_j */
   l2o_real *dx, *dstate, *dg, *hv;
   double *sum; /* accumulators that the backward pass adds to */
   double loss;
@@ -33,9 +34,10 @@ void l2o_lane_layout(l2o_lane *lane, const l2o_solver *solver, const l2o_train_s
 double l2o_loss_weight(l2o_loss loss, size_t j, size_t U);
 
 /* Runs U steps of `count` instances that belong together from it.x and it.state (both left at their new values, f and g known),
- * recording, and sets their loss and status; then sweeps back and adds factor * dloss/dparameters to their sums. L2O_ERR_NUMERIC:
- * something was not finite. A lane that comes with a status is left alone. */
-void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U,
+ * recording, and sets their loss and status; then sweeps back through all steps but the first `from` and adds
+ * factor * dloss/dparameters to their sums. L2O_ERR_NUMERIC: something was not finite. A lane that comes with a status is left
+ * alone. */
+void l2o_unroll(l2o_lane *lanes, size_t count, const l2o_solver *solver, const l2o_train_settings *settings, size_t U, size_t from,
                 double factor);
 
 /* U steps without a record; their loss is what l2o_trainer_validate() reports of an instance. */

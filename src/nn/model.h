@@ -30,6 +30,9 @@ typedef struct l2o_model_type {
    * of several instances may be added before. */
   size_t (*sum_len)(const l2o_model *model);
   void (*gradient)(const l2o_model *model, double *gradient, const double *sum);
+  /* Layers K that iterations 0, 1, ... go through one by one; a learned tensor whose first extent is K has a slice for each, the
+   * others serve them all. NULL: the model has none. */
+  size_t (*layers)(const l2o_model *model);
   /* Factor of 1/L in the rule's base step. */
   double (*step_scale)(const l2o_model *model);
   const struct l2o_heads_kind *heads; /* kinds that nn/heads.h serves */

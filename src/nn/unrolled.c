@@ -436,6 +436,10 @@ static void gradient(const l2o_model *m, double *out, const double *sum) {
   memcpy(out, sum, m->type->sum_len(m) * sizeof *out);
 }
 
+static size_t layers(const l2o_model *m) {
+  return count_of(m->options, LAYERS);
+}
+
 static double step_scale(const l2o_model *m) {
   return m->options[STEP_SCALE];
 }
@@ -444,7 +448,7 @@ static double step_scale(const l2o_model *m) {
   {                                                                                                                                \
     .kind = {.name = rule, .meaning = text, .options = table}, .describe = describe_##shape, .initialise = initialise_##start,     \
     .fit = fit_##made, .table_bytes = table_bytes, .commit = commit_##committed, .sum_len = sum_len_##shape, .gradient = gradient, \
-    .step_scale = step_scale,                                                                                                      \
+    .layers = layers, .step_scale = step_scale,                                                                                    \
   }
 
 const l2o_model_type l2o_model_type_lista =

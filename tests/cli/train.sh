@@ -93,6 +93,19 @@ for how in '' 'train.unroll=4' 'train.stop_gradient=direction' 'model.kind=lista
   same whole/checkpoint.safetensors parts/checkpoint.safetensors
   same whole/validation.csv parts/validation.csv
 done
+
+# Layer by layer: the number of a step tells layer and stage, so another number of steps is another training.
+set -- --set train.layerwise.rounds=2 --set train.layerwise.decay=0.3 --set train.loss=solution
+expect 0 'trained 48 of 48 steps' l2o-train lista.yaml --out layers "$@" --steps 48
+grep -q '^step 5 of 48, layer 2, stage 2, loss ' err || fail "the progress does not name layer and stage"
+awk -F, 'NR > 1 { want = 5e-3; if ($1 % 3 == 2) want *= 0.2; if ($1 % 3 == 0) want *= 0.02
+  if ($3 < 0.999 * want || $3 > 1.001 * want) exit 1 }' layers/train.csv || fail "the stages do not have their rates"
+expect 2 'train.steps: was 48, is 96' l2o-train lista.yaml --out layers "$@" --steps 96 --resume
+expect 2 'steps (300) must be a multiple of rounds x layers x stages, 2 x 8 x 3' l2o-train lista.yaml --out new "$@"
+expect 2 "must be the number of the model's layers, 8" l2o-train lista.yaml --out new "$@" --set train.horizon=9
+expect 2 'is for models with layers (lista and its kin); math-l2o-gd has none' l2o-train qp.yaml --out new "$@"
+set --
+
 expect 0 '' l2o-train lista.yaml --out started --set model.init=unrolled/model.safetensors --steps 0
 same unrolled/model.safetensors started/model.safetensors
 rm -rf started
