@@ -154,8 +154,8 @@ L2O_API l2o_status l2o_problem_prox_vjp(const l2o_problem *p, l2o_real *dx, l2o_
                                         const l2o_real *dout, l2o_real *work);
 /** out = the nearest feasible point; a copy where there is no constraint. out may be x. */
 L2O_API l2o_status l2o_problem_project(const l2o_problem *p, l2o_real *out, const l2o_real *x, l2o_real *work);
-/** dx += (d out / d x)' dout for that point; the derivative of the copy where there is no constraint. @return L2O_ERR_NOTSUP where the
- * projection has no derivative. */
+/** dx += (d out / d x)' dout for that point; the derivative of the copy where there is no constraint. @return L2O_ERR_NOTSUP where
+ * the projection has no derivative. */
 L2O_API l2o_status l2o_problem_project_vjp(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout,
                                            l2o_real *work);
 /** Mean of the summands in rows[count] and its gradient (g may be NULL). @return L2O_ERR_NOTSUP where f is no sum. */
