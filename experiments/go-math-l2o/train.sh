@@ -27,8 +27,18 @@ solver_of() {
   go | go-* | std | lh) echo go-math-l2o ;;
   pa) echo l2o-pa ;;
   dm) echo l2o-dm ;;
+  ada-lista*) echo ada-lista ;;
   *) echo "$1" ;;
   esac
+}
+
+# configuration N: of the 24 that the paper compares, horizon 100. Batches are an eighth of the published 64 and 128.
+configuration() {
+  case $((($1 - 1) / 8)) in 0) unroll=20 ;; 1) unroll=50 ;; 2) unroll=100 ;; esac
+  case $((($1 - 1) / 4 % 2)) in 0) epochs=1 ;; 1) epochs=3 ;; esac
+  case $((($1 - 1) / 2 % 2)) in 0) batch=8 ;; 1) batch=16 ;; esac
+  case $((($1 - 1) % 2)) in 0) loss=mean ;; 1) loss=weighted ;; esac
+  if [ "$size" = full ]; then updates=$((500 * 100 / unroll)); else updates=$((20 * 100 / unroll)); fi # an epoch: 500 batches
 }
 
 # options_of FAMILY RULE: options of l2o-train that make the model and its training, each without blanks; scales are the published ones, the base step of logistic
@@ -40,7 +50,7 @@ options_of() {
   *lista*) echo train.loss=last train.horizon=16 train.unroll=16 ;;
   esac
   case $2-$size in
-  ada-lista-small) echo model.m=20 ;;
+  ada-lista-small | ada-lista-supervised-small) echo model.m=20 ;;
   *lista*-small) echo model.m=20 model.n=40 ;;
   esac
   case $2-$size in
@@ -48,6 +58,12 @@ options_of() {
   ada-lista-full) echo train.optimizer.lr=2e-3 ;;
   esac
   [ "$2" != ada-lista ] || echo model.gamma=0 model.theta=0 # where ista is
+  case $2 in
+  ada-lista-supervised) # as published, but for stages of one length
+    echo model.layers=10 train.horizon=10 train.unroll=10 train.loss=solution train.layerwise.rounds=1 train.layerwise.decay=0.3
+    echo train.optimizer.lr=2e-3 train.schedule.name=constant train.schedule.end=0 train.clip_norm=0
+    ;;
+  esac
   case $1-$2 in
   logistic-go* | logistic-std | logistic-lh) echo model.r_norm=softplus model.q_norm=softplus model.b_norm=softplus model.q_scale=10 ;;
   logistic-pa) echo model.p_norm=softplus model.p_scale=2 model.a_norm=softplus model.a_scale=0.3 ;;
@@ -56,6 +72,11 @@ options_of() {
   std | lh) echo model.variant="$2" ;;
   go-root | go-step | go-square) echo model.history="${2#go-}" ;;
   go-glorot) echo model.start=glorot model.state=normal ;;
+  go-config-*)
+    configuration "${2#go-config-}"
+    echo train.loss="$loss" train.horizon=100 train.unroll="$unroll" train.batch="$batch" problem.instances="$batch" \
+      train.schedule.name=step train.schedule.end=0 train.schedule.every="$updates" train.max_rejected=1000000 # as published, go on
+    ;;
   go-mean) echo train.loss=mean train.horizon=100 ;;
   go-weighted) echo train.loss=weighted train.horizon=100 ;;
   go-gap) echo train.loss=log-gap ;;
@@ -77,15 +98,21 @@ updates_of() {
     return
   fi
   case $size-$1-$2 in
+  *-toy-go-config-*)
+    configuration "${2#go-config-}"
+    echo $((epochs * updates))
+    ;;
   small-toy-go-half) echo 100 ;;
   small-toy-go-double) echo 400 ;;
   small-toy-*) echo 200 ;;
+  small-lasso-ada-lista-supervised) echo 3000 ;;
   small-*lista*) echo 600 ;;
   small-*) echo 300 ;;
   full-toy-go-half) echo 250 ;;
   full-toy-go-double) echo 1000 ;;
   full-toy-*) echo 500 ;;
   full-lasso-ada-lista) echo 300 ;;
+  full-lasso-ada-lista-supervised) echo 900 ;;
   full-*lista*) echo 1000 ;;
   full-lasso-go | full-lasso-pa) echo 1500 ;;
   full-lasso-*) echo 500 ;;

@@ -64,7 +64,10 @@ L2O_API l2o_status l2o_family_new_from(l2o_family **out, const char *spec, l2o_d
  *  All of them: optional states `h0`, `c0` [layers,B n,hidden] that recurrent rules begin with.
  *  lasso: as qp, and the weight of |x|_1 in `rho` [B] or one for all (absent: 0.1); no column of `W` may be zero.
  *  logistic: `A` [B,m,n] or [m,n], labels -1 and 1 in `b` [B,m], optional weights `l1`, `l2` [B] or one for all (absent: 0), `x0`,
- *  `fstar`. */
+ *  `fstar`.
+ *  sum-rate: channels `H` [B,users of all cells,cells,rx,tx,2], real and imaginary parts last, optional `weights` [B,users] or
+ *  [users] (absent: 1), `noise`, `power` [B] or one for all (absent: 1), `streams` (absent: the smaller of rx and tx), `x0` [B,n].
+ */
 L2O_API l2o_status l2o_family_open(l2o_family **out, const char *name, const char *path, l2o_diag *diag);
 /** Writes instances 0..count-1 of (seed, purpose) to a file that l2o_family_open() reads back bit for bit, with their minima in
  *  `fstar` where all of them are known: who reads the file need not compute them. */
@@ -111,17 +114,17 @@ L2O_API l2o_status l2o_least_squares_new(l2o_problem *out, const l2o_real *A, co
 L2O_API l2o_status l2o_lasso_new(l2o_problem *out, const l2o_real *A, const l2o_real *y, const l2o_real *x0, double l1,
                                  double lipschitz, size_t m, size_t n, l2o_diag *diag);
 
-/** Sizes of a network of cells: complex channels H_uj (rx, tx) from base station j to user u, precoders V_u (tx, streams). User u is
- *  served by base station u / users. */
+/** Sizes of a network of cells: complex channels H_uj (rx, tx) from base station j to user u, precoders V_u (tx, streams). Base
+ *  station u / users serves user u. */
 typedef struct l2o_sum_rate_sizes {
   size_t cells;   /**< base stations */
   size_t users;   /**< of each */
   size_t tx, rx;  /**< antennas of a base station, of a user */
   size_t streams; /**< of a user, at most tx and rx */
 } l2o_sum_rate_sizes;
-/** The weighted sum of rates, negated: f = -sum_u a_u R_u in bit/s/Hz, R_u = log2 det(I + F_uu^H J_u^-1 F_uu), F_uw = H_{u b(w)} V_w,
- *  J_u = noise I + sum_{w != u} F_uw F_uw^H, constrained to |V_j|_F^2 <= power for the precoders V_j of every base station j. The
- *  unknowns are V_0, V_1, ..., row-major, each complex number its real and its imaginary part.
+/** The weighted sum of rates, negated: f = -sum_u a_u R_u, R_u = log2 det(I + F_uu^H J_u^-1 F_uu) in bit/s/Hz, where
+ *  F_uw = H_{u b(w)} V_w and J_u = noise I + sum_{w != u} F_uw F_uw^H; constrained to |V_j|_F^2 <= power for the precoders V_j of
+ *  every base station j. The unknowns are V_0, V_1, ..., row-major, each complex number its real and its imaginary part.
  *  @param H  (cells users, cells, rx, tx, 2), copied.  @param weights  a (cells users), positive, or NULL: 1.
  *  @param x0  (2 cells users tx streams) or NULL: the first columns of H_u^H, |V_u|_F^2 = power / users.
  *  @param noise, power  positive.
@@ -129,6 +132,14 @@ typedef struct l2o_sum_rate_sizes {
  *          for a noise, a power or a weight that is not positive and finite. */
 L2O_API l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real *weights, const l2o_real *x0, double noise,
                                     double power, const l2o_sum_rate_sizes *sizes, l2o_diag *diag);
+/** The same of K links that disturb each other, over their powers 0 <= p_i <= power:
+ *  f = -sum_i a_i log2(1 + G_ii p_i / (noise + sum_{j != i} G_ij p_j)).
+ *  @param G  (links, links) gains from sender j to receiver i, none of them negative, copied.
+ *  @param weights  a (links), positive, or NULL: 1.
+ *  @param x0  (links) or NULL: full power.  @param noise, power  positive.
+ *  @return as l2o_sum_rate_new(). */
+L2O_API l2o_status l2o_power_control_new(l2o_problem *out, const l2o_real *G, const l2o_real *weights, const l2o_real *x0,
+                                         double noise, double power, size_t links, l2o_diag *diag);
 
 #ifdef __cplusplus
 }

@@ -33,10 +33,10 @@ typedef struct scale {
 } scale;
 
 /* A logarithm shows orders of magnitude, but only of what is positive: a gap that rounding made zero stands at the bottom, while an
- * objective with negative medians gets a linear axis. */
+ * objective with negative medians gets a linear axis, as does what is maximised. */
 static scale find_scale(const plot *p) {
   double lowest = HUGE_VAL, highest = 0;
-  scale s = {.logarithmic = true};
+  scale s = {.logarithmic = !p->linear};
   for (size_t i = 0; i < p->count; i++)
     for (size_t k = 0; k < p->length * 3; k++) {
       double y = p->curves[i].bands[k];

@@ -19,7 +19,7 @@ typedef struct plot {
   size_t count, length; /* curves; iterations + 1, or values */
   const char *const
       *ticks; /* (length) what stands at the axis below each x, points being marked; NULL: iterations, calls, seconds */
-  bool logarithmic_x;
+  bool logarithmic_x, linear; /* linear: y, which otherwise has a logarithm where all medians are positive */
 } plot;
 
 /* Writes dir/NAME.gp, a gnuplot script with the data in it, and lets gnuplot draw dir/NAME.svg and .png from it.

@@ -21,6 +21,16 @@ const char *report_gap_formula(const report *r) {
   return formulas[r->gap];
 }
 
+/* The family, if its objective is minus a quantity by which readers know it, and there is no gap to show; else NULL. */
+static const l2o_family_type *maximised(const report *r) {
+  const l2o_family_type *type = r->minima ? NULL : l2o_family_type_find(r->family, NULL);
+  return type && type->maximised ? type : NULL;
+}
+
+static interval negated(interval i) {
+  return (interval){-i.high, -i.low};
+}
+
 static const l2o_record *record_at(const engine_runs *runs, size_t instance, size_t iteration) {
   return &runs->records[instance * runs->length + iteration];
 }
@@ -128,9 +138,12 @@ static void reduce(const report *r, const engine_runs *runs, double *table, repo
             exists || f == OBJECTIVE ? statistics_quantile(values, runs->count, quantiles[q]) : nan("");
     }
   static const size_t band[] = {0, 2, 4};
+  const bool turned = maximised(r) != NULL;
   for (size_t k = 0; k < runs->length; k++) {
-    for (size_t b = 0; b < 3; b++)
-      s->bands[3 * k + b] = table[(band[b] * runs->length + k) * FIELDS + shown];
+    for (size_t b = 0; b < 3; b++) {
+      const double value = table[(band[turned ? 2 - b : b] * runs->length + k) * FIELDS + shown];
+      s->bands[3 * k + b] = turned ? -value : value;
+    }
     const double *median = table + (2 * runs->length + k) * FIELDS;
     s->axes[k] = median[CHARGED];
     s->axes[runs->length + k] = median[SECONDS];
@@ -431,7 +444,11 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     for (size_t i = 0; to && i < r->count; i++)
       format_to_gradient(to->cells[i], CELL, &r->solvers[i], r->instances);
   }
-  column *objective = add_column(g, r, true, "mean objective");
+  const l2o_family_type *quantity = maximised(r);
+  char mean[CELL] = "mean objective";
+  if (quantity)
+    snprintf(mean, sizeof mean, "mean %s", quantity->maximised);
+  column *objective = add_column(g, r, true, mean);
   column *gap = r->minima ? add_column(g, r, false, "median gap") : NULL;
   *first_tolerance = g->count;
   *tolerances = 0;
@@ -459,7 +476,9 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     const report_solver *s = &r->solvers[i];
     if (label)
       snprintf(label->cells[i], CELL, "%.*s", CELL - 1, s->label);
-    if (objective)
+    if (objective && quantity)
+      format_mean(objective->cells[i], CELL, -s->objective_mean, negated(s->objective_mean_interval), r->instances);
+    else if (objective)
       format_mean(objective->cells[i], CELL, s->objective_mean, s->objective_mean_interval, r->instances);
     if (gap)
       snprintf(gap->cells[i], CELL, isfinite(s->gap_median) ? "%.3g" : "not finite", s->gap_median);
@@ -481,8 +500,11 @@ void report_table(const report *r, FILE *out) {
   if (r->unknowns)
     fprintf(out, ", n = %zu", r->unknowns);
   fprintf(out, ", seed %llu, %s precision, %zu iterations\n", (unsigned long long)r->seed, r->precision, r->iterations);
+  const l2o_family_type *quantity = maximised(r);
   if (r->minima)
     fprintf(out, "gap %s; to T: median iterations until the gap is at most T; ", report_gap_formula(r));
+  else if (quantity)
+    fprintf(out, "%s in %s, minus the objective that is minimised; ", quantity->maximised, quantity->unit);
   else
     fprintf(out, "the minimum is unknown, hence no gap; ");
   fprintf(out, "[95 %% bootstrap interval]\n");
@@ -549,6 +571,16 @@ static void add_solver(cJSON *list, const report *r, const report_solver *s) {
   add_interval(o, "objective_mean_interval", s->objective_mean_interval);
   add_number(o, "objective_median", s->objective_median);
   add_interval(o, "objective_median_interval", s->objective_median_interval);
+  const l2o_family_type *quantity = maximised(r);
+  if (quantity) {
+    char name[80];
+    snprintf(name, sizeof name, "%s_mean", quantity->maximised);
+    add_number(o, name, -s->objective_mean);
+    snprintf(name, sizeof name, "%s_mean_interval", quantity->maximised);
+    add_interval(o, name, negated(s->objective_mean_interval));
+    snprintf(name, sizeof name, "%s_median", quantity->maximised);
+    add_number(o, name, -s->objective_median);
+  }
   add_number(o, "gap_mean", s->gap_mean);
   add_interval(o, "gap_mean_interval", s->gap_mean_interval);
   add_number(o, "gap_median", s->gap_median);
@@ -596,6 +628,10 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
     cJSON_AddNullToObject(problem, "n");
   if (r->note)
     cJSON_AddStringToObject(problem, "note", r->note);
+  if (maximised(r)) {
+    cJSON_AddStringToObject(problem, "maximised", maximised(r)->maximised);
+    cJSON_AddStringToObject(problem, "unit", maximised(r)->unit);
+  }
   add_number(problem, "instances", (double)r->instances);
   char seed[24]; /* all 64 bits of it */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
@@ -635,8 +671,11 @@ l2o_status report_plot(const report *r, const char *title, enum report_axis axis
                              .colour = r->solvers[i].position,
                              .bands = r->solvers[i].bands,
                              .x = axis == AXIS_ITERATIONS ? NULL : r->solvers[i].axes + (axis == AXIS_CALLS ? 0 : length)};
+  const l2o_family_type *quantity = maximised(r);
   if (r->minima)
     snprintf(y_label, sizeof y_label, "%s (median, 10-90 %% band)", report_gap_formula(r));
+  else if (quantity)
+    snprintf(y_label, sizeof y_label, "%s in %s (median, 10-90 %% band)", quantity->maximised, quantity->unit);
   snprintf(own_title, sizeof own_title, "%s, %zu %sinstances", r->family, r->instances, r->training ? "training " : "");
   const plot p = {.name = "convergence",
                   .title = title ? title : own_title,
@@ -644,7 +683,8 @@ l2o_status report_plot(const report *r, const char *title, enum report_axis axis
                   .y_label = y_label,
                   .curves = curves,
                   .count = r->count,
-                  .length = length};
+                  .length = length,
+                  .linear = quantity != NULL};
   l2o_status status = plot_draw(&p, dir, diag);
   free(curves);
   return status;

@@ -11,10 +11,12 @@ extern const l2o_family_type l2o_family_type_least_squares;
 extern const l2o_family_type l2o_family_type_log_sum_exp;
 extern const l2o_family_type l2o_family_type_logistic;
 extern const l2o_family_type l2o_family_type_more_garbow_hillstrom;
+extern const l2o_family_type l2o_family_type_power_control;
 extern const l2o_family_type l2o_family_type_qp;
 extern const l2o_family_type l2o_family_type_quadratic;
 extern const l2o_family_type l2o_family_type_rosenbrock;
 extern const l2o_family_type l2o_family_type_softmax;
+extern const l2o_family_type l2o_family_type_sum_rate;
 
 /* Is it one of l2o_family_shifted()? (shifted.c) */
 bool l2o_family_is_shifted(const l2o_family *family);

@@ -14,10 +14,12 @@ static const l2o_family_type *const types[] = {&l2o_family_type_cnn,
                                                &l2o_family_type_log_sum_exp,
                                                &l2o_family_type_logistic,
                                                &l2o_family_type_more_garbow_hillstrom,
+                                               &l2o_family_type_power_control,
                                                &l2o_family_type_qp,
                                                &l2o_family_type_quadratic,
                                                &l2o_family_type_rosenbrock,
                                                &l2o_family_type_softmax,
+                                               &l2o_family_type_sum_rate,
                                                NULL};
 
 const l2o_family_type *const *l2o_family_types(void) {

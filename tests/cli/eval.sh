@@ -72,6 +72,13 @@ for family in qp quadratic lasso; do
   same sampled.csv file.csv
 done
 
+# What is maximised is shown as such.
+printf 'problem: {family: sum-rate, cells: 2, users: 2, tx: 3, rx: 2}\n' >rates.yaml
+expect 0 'rate in bit/s/Hz' l2o-eval rates.yaml --instances 3 --iterations 30 --out rates --solver fastfp --solver wmmse
+[ "$(awk '/^wmmse|^fastfp/ { printf "%s ", $1 }' out)" = 'wmmse fastfp ' ] || fail "the highest rate first"
+[ "$("$inspect" json solvers.0.rate_mean <rates/summary.json)" = "$("$inspect" json solvers.0.objective_mean <rates/summary.json | tr -d -)" ] ||
+  fail "rate_mean"
+
 # Budgets: the run ends early and its last record is held.
 expect 0 'calls' l2o-eval qp.yaml --budget 5 --solver gd --out budget --set output.trace=all
 grep '^gd,0,5,' budget/trace.csv | cut -d, -f4-8 >five

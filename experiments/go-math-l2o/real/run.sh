@@ -37,7 +37,7 @@ for image in $images; do
   evaluate "$image" lasso $patches "$(solvers_of lasso)" --set problem.data="$data/$image.pgm" --set problem.dictionary=ksvd --set problem.l1=0.5 --set problem.n=0
 done
 for table in $tables; do
-  evaluate "$table" logistic 1 "$(solvers_of logistic)" --set problem.data="$data/$table.libsvm" --set problem.scale=standard --set problem.l1=0.1 --set problem.n=0 --set problem.m=0
+  evaluate "$table" logistic 1 "$(solvers_of logistic)" --set problem.data="$data/$table.libsvm" --set problem.scale=standard --set problem.start=normal --set problem.l1=0.1 --set problem.n=0 --set problem.m=0
 done
 for set in $images $tables; do
   number=2

@@ -23,5 +23,6 @@ set title 'a matrix for each instance'
 plot curve('lasso', 'ista') using 1:2 with lines linestyle 9 title 'ISTA', \
      curve('lasso', 'best') using 1:2 with lines linestyle 5 title 'FISTA with restarts', \
      curve('lasso', 'ada-lista-1') using 1:2 with lines linestyle 2 title 'Ada-LISTA', \
+     curve('lasso', 'ada-lista-supervised-1') using 1:2 with lines linestyle 2 dashtype 2 title 'Ada-LISTA, 10 layers, supervised', \
      curve('lasso', 'go-1') using 1:2 with lines linestyle 1 linewidth 3 title 'GO-Math-L2O'
 unset multiplot
