@@ -131,7 +131,8 @@ static void qp_is_as_in_the_paper(void **state) {
       "qp", "qp:n=6,m=9", "qp:n=1,m=4", "qp:n=5,m=1", "qp:n=8,m=6,sampler=torch,instances=4", "qp:n=6,m=4,matrix=shared"};
   static double H[MAX * MAX], value[MAX];
   for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
-    l2o_problem p = sampled(specs[i], 3, 1);
+    l2o_family *family = family_of(specs[i]); /* may hold the matrix */
+    l2o_problem p = instance(family, 3, L2O_PURPOSE_EVAL, 1);
     hessian_of(&p, H);
     for (size_t j = 0; j < p.n; j++) /* unit columns */
       assert_close(H[j * p.n + j], 1, BY_PRECISION(1e-14, 1e-6), 0);
@@ -149,6 +150,7 @@ static void qp_is_as_in_the_paper(void **state) {
       assert_true(x[j] == 0);
     assert_true(value_at(&p, x) > 1e-3);
     l2o_problem_free(&p);
+    l2o_family_free(family);
   }
 }
 
