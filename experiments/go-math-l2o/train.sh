@@ -25,7 +25,7 @@ family_of() {
 solver_of() {
   case $1 in
   go | go-* | std | lh) echo go-math-l2o ;;
-  pa) echo l2o-pa ;;
+  pa | pa-*) echo l2o-pa ;;
   dm) echo l2o-dm ;;
   ada-lista*) echo ada-lista ;;
   *) echo "$1" ;;
@@ -77,6 +77,7 @@ options_of() {
     echo train.loss="$loss" train.horizon=100 train.unroll="$unroll" train.batch="$batch" problem.instances="$batch" \
       train.schedule.name=step train.schedule.end=0 train.schedule.every="$updates" train.max_rejected=1000000 # as published, go on
     ;;
+  go-long | pa-long) echo train.horizon=24 train.unroll=24 ;;
   go-mean) echo train.loss=mean train.horizon=100 ;;
   go-weighted) echo train.loss=weighted train.horizon=100 ;;
   go-gap) echo train.loss=log-gap ;;
@@ -114,6 +115,8 @@ updates_of() {
   full-lasso-ada-lista) echo 300 ;;
   full-lasso-ada-lista-supervised) echo 900 ;;
   full-*lista*) echo 1000 ;;
+  full-lasso-go-long) echo 12000 ;;
+  full-lasso-pa-long) echo 8000 ;;
   full-lasso-go | full-lasso-pa) echo 1500 ;;
   full-lasso-*) echo 500 ;;
   full-logistic-*) echo 1500 ;;

@@ -432,7 +432,7 @@ static void random_states_are_normal(void **state) {
     l2o_model *model = model_of(spec, 1);
     l2o_rng rng;
     l2o_real *x = calloc(N, sizeof *x);
-    l2o_problem p = sampled("quadratic:n=500,spectrum=linear", 1, 0);
+    l2o_problem p = sampled("rosenbrock:n=500", 1, 0);
     l2o_iterate it = {.problem = &p, .model = model, .n = N, .x = x, .rng = &rng};
     const size_t length = rule->state_len(&it), network = 4 * 20 * N; /* h and c of two layers of 20, behind the rule's own */
     double sum = 0, squares = 0;
