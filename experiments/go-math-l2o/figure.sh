@@ -51,3 +51,18 @@ table_of() {
 column() {
   awk -F, -v label="$2" -v column="$3" '$1 == label { print $column; found = 1 } END { exit !found }' "$out/$1.csv"
 }
+
+# sweep_table NAME HEAD: of OUT/NAME/sweep.csv, a row for each rule, a column for each value: the median of the final gap, and of the iterations to 1e-6
+sweep_table() {
+  awk -F, -v head="$2" '
+    FNR == 1 { next }
+    !($1 in seen) { seen[$1]; order[++n] = $1 }
+    !($2 in known) { known[$2]; rule[++m] = $2 }
+    { gap[$1, $2] = $3; to[$1, $2] = $9 }
+    END {
+      printf "| %s |", head; for (i = 1; i <= n; i++) printf " %s |", order[i]
+      printf "\n|---|"; for (i = 1; i <= n; i++) printf "---|"
+      for (j = 1; j <= m; j++) { printf "\n| %s |", rule[j]; for (i = 1; i <= n; i++) printf " %.2g, %s |", gap[order[i], rule[j]], to[order[i], rule[j]] }
+      print ""
+    }' "$out/$1/sweep.csv"
+}

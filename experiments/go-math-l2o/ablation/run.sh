@@ -80,17 +80,10 @@ for variant in $history; do
 done
 for shift in start function; do
   evaluate toy-$shift toy 8 "$solvers" --sweep problem.shift.$shift=$shifts
-  awk -F, -v shift=$shift '
-    FNR == 1 { next }
-    !($1 in seen) { seen[$1]; order[++n] = $1 }
-    !($2 in known) { known[$2]; rule[++m] = $2 }
-    { gap[$1, $2] = $3; to[$1, $2] = $9 }
-    END {
-      printf "\n| shift of the %s |", shift; for (i = 1; i <= n; i++) printf " %s |", order[i]
-      printf "\n|---|"; for (i = 1; i <= n; i++) printf "---|"
-      for (j = 1; j <= m; j++) { printf "\n| %s |", rule[j]; for (i = 1; i <= n; i++) printf " %.2g, %s |", gap[order[i], rule[j]], to[order[i], rule[j]] }
-      print ""
-    }' "$out/toy-$shift/sweep.csv" >>"$out/tables.md"
+  {
+    echo
+    sweep_table toy-$shift "shift of the $shift"
+  } >>"$out/tables.md"
 done
 for variant in $history; do
   most=$(awk -F, -v label="$variant" '$2 == label && $3 + 0 > most { most = $3 + 0; } $2 == label { found = 1 } END { if (found) printf "%.6g\n", most }' "$out/toy-start/sweep.csv")

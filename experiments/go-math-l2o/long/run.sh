@@ -49,17 +49,8 @@ done
   printf '| rule | to 1e-2 | 1e-4 | 1e-6 |\n|---|---|---|---|\n'
   awk -F, 'NR > 1 { printf "| %s | %s | %s | %s |\n", $1, $2, $3, $4 }' "$out/lasso.csv"
   for shift in start function; do
-    awk -F, -v shift=$shift '
-      FNR == 1 { next }
-      !($1 in seen) { seen[$1]; order[++n] = $1 }
-      !($2 in known) { known[$2]; rule[++m] = $2 }
-      { gap[$1, $2] = $3; to[$1, $2] = $9 }
-      END {
-        printf "\n| shift of the %s |", shift; for (i = 1; i <= n; i++) printf " %s |", order[i]
-        printf "\n|---|"; for (i = 1; i <= n; i++) printf "---|"
-        for (j = 1; j <= m; j++) { printf "\n| %s |", rule[j]; for (i = 1; i <= n; i++) printf " %.2g, %s |", gap[order[i], rule[j]], to[order[i], rule[j]] }
-        print ""
-      }' "$out/lasso-$shift/sweep.csv"
+    echo
+    sweep_table lasso-$shift "shift of the $shift"
   done
 } >"$out/tables.md"
 cat "$out/tables.md"

@@ -71,17 +71,7 @@ for family in lasso logistic; do
       done
       measure "$family $shift: shifts where go ends above pa; seed $seed" $behind
     done
-    awk -F, '
-      FNR == 1 { next }
-      !($1 in seen) { seen[$1]; order[++n] = $1 }
-      !($2 in known) { known[$2]; rule[++m] = $2 }
-      { gap[$1, $2] = $3; to[$1, $2] = $9 }
-      END {
-        printf "| rule |"; for (i = 1; i <= n; i++) printf " %s |", order[i]
-        printf "\n|---|"; for (i = 1; i <= n; i++) printf "---|"
-        for (j = 1; j <= m; j++) { printf "\n| %s |", rule[j]; for (i = 1; i <= n; i++) printf " %.2g, %s |", gap[order[i], rule[j]], to[order[i], rule[j]] }
-        print ""
-      }' "$out/$run/sweep.csv" >"$out/$run.md"
+    sweep_table $run rule >"$out/$run.md"
   done
   measure "$family: go with shifts of the start and of the function that differ" "$(apart "$out/$family-start/sweep.csv" "$out/$family-function/sweep.csv")"
 
