@@ -9,9 +9,8 @@
 #define L2O_CORE_COMPLEX_SMALL_H
 #include "core/vector.h"
 
-enum { L2O_LANES = 64 / sizeof(l2o_real) };
 static inline size_t l2o_lanes(size_t count) {
-  return (count + L2O_LANES - 1) / L2O_LANES * L2O_LANES;
+  return l2o_whole_lines(count);
 }
 
 /* C = A B, C = A^H B, C = A B^H; C (m, n), k the inner size */

@@ -36,4 +36,11 @@
 #define L2O_KERNEL(returns, name, parameters) returns name##_portable parameters
 #define L2O_DISPATCH(name, arguments) name##_portable arguments
 #endif
+
+/* The least number of reals that is `count` or more and fills cache lines: from what begins on one, vectors come twice as fast as
+ * across two. */
+static inline size_t l2o_whole_lines(size_t count) {
+  const size_t reals = 64 / sizeof(l2o_real);
+  return (count + reals - 1) / reals * reals;
+}
 #endif

@@ -3,6 +3,7 @@
 #include "core/diag.h"
 #include "core/linalg.h"
 #include "core/matrix.h"
+#include "core/vector.h"
 #include "learn/optimizer.h"
 #include "nn/model.h"
 #include <math.h>
@@ -409,15 +410,13 @@ static void describe(l2o_trainer *t) {
     snprintf(t->note, sizeof t->note, "backward passes multiply by the problem's matrix, %zu reals%s", reads, many);
 }
 
-enum { LINE = 64 / sizeof(l2o_real) }; /* of the cache: where a state begins does not depend on the ranks */
-
 /* The trainer itself, once all ranks have their instances and agree on their size. */
 static l2o_status assemble(l2o_trainer **out, l2o_trainer *t, l2o_diag *diag) {
   l2o_iterate probe = {.problem = t->problems, .model = t->model, .options = t->options, .n = t->n};
   l2o_arena arena = {0};
   l2o_model_parameters(t->model, &t->parameters);
   t->state_len = t->solver->state_len ? t->solver->state_len(&probe) : 0;
-  t->stride = (t->state_len + LINE - 1) / LINE * LINE;
+  t->stride = l2o_whole_lines(t->state_len); /* where a state begins does not depend on the ranks */
   layout(t, &arena);
   if (!l2o_arena_new(&arena))
     return l2o_fail(diag, L2O_ERR_NOMEM, "training: out of memory for %zu parameters and batch %zu", t->parameters, t->held);

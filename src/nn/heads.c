@@ -2,6 +2,7 @@
 #include "nn/heads.h"
 #include "core/linalg.h"
 #include "core/mersenne_twister.h"
+#include <l2o/random.h>
 #include <math.h>
 #include <string.h>
 

@@ -10,7 +10,6 @@
 #define L2O_NN_HEADS_H
 #include "nn/output_scale.h"
 #include "nn/recurrent.h"
-#include <l2o/random.h>
 
 enum { L2O_HEADS_MAX = 5 };
 

@@ -25,12 +25,6 @@
 
 enum { L2O_LSTM_CHUNK = 64 };
 
-/* So many reals, or more, to whole cache lines: from what begins there vectors come twice as fast as across lines. */
-static inline size_t l2o_whole_lines(size_t count) {
-  const size_t reals = 64 / sizeof(l2o_real);
-  return (count + reals - 1) / reals * reals;
-}
-
 /* Memory that is wanted soon, [at, end): while they multiply, kernels fetch one cache line of it after the other, until none is
  * left. Where they take it, NULL is nothing. */
 typedef struct l2o_ahead {
