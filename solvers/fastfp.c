@@ -7,19 +7,16 @@
  *   V + (k - 1) / (k + 2) (V - V_before),
  * and the rate may fall. */
 #include "core/diag.h"
-#include "core/hermitian.h"
-#include "core/linalg.h"
 #include "problems/sum_rate.h"
 #include "solvers.h"
 #include <math.h>
 #include <string.h>
 
-enum { EIGENVALUE, NORM };
 enum { OPTION_RHO, OPTION_LAMBDA, OPTION_EXTRAPOLATION };
 static const l2o_option options[] = {
     {"rho", L2O_OPTION_REAL, 1, 1e-6, 1.999999, NULL, "step times lambda, below 2"},
-    {"lambda", L2O_OPTION_CHOICE, EIGENVALUE, 0, 0, "eigenvalue|norm",
-     "bound of D: its largest eigenvalue, or |D|_F, which is cheaper"},
+    {"lambda", L2O_OPTION_CHOICE, L2O_RATE_EIGENVALUE, 0, 0, "eigenvalue|norm|trace",
+     "bound of D: its largest eigenvalue, |D|_F, or its trace, each cheaper than the one before"},
     {"extrapolation", L2O_OPTION_CHOICE, 0, 0, 0, "false|true",
      "steps begin ahead of the point, along the last one: faster, not monotone"},
     {0},
@@ -36,33 +33,22 @@ static bool extrapolates(const l2o_iterate *it) {
   return it->options[OPTION_EXTRAPOLATION] > 0;
 }
 
-/* state, with extrapolation: the point before; scratch: Y, the matrix, its tridiagonal form and scratch for that */
+static l2o_rate_bound bound_of(const l2o_iterate *it) {
+  return (l2o_rate_bound)it->options[OPTION_LAMBDA];
+}
+
+/* state, with extrapolation: the point before */
 static size_t state_len(const l2o_iterate *it) {
   return extrapolates(it) ? it->n : 0;
 }
 static size_t scratch_len(const l2o_iterate *it) {
-  const l2o_sum_rate *d = l2o_sum_rate_of(it->problem);
-  const size_t m = l2o_rate_system_size(d);
-  return l2o_rate_columns_len(d) + 2 * m * m + l2o_tridiagonal_len(m) + 4 * m;
+  return l2o_rate_lambda_scratch(l2o_sum_rate_of(it->problem), bound_of(it));
 }
 
 static l2o_status init(l2o_iterate *it) {
   l2o_status status = l2o_problem_project(it->problem, it->x, it->x, it->work);
   memcpy(it->state, it->x, state_len(it) * sizeof *it->x);
   return status;
-}
-
-/* lambda_j from the pieces of the point */
-static double curvature(const l2o_iterate *it, const l2o_sum_rate *d, const l2o_rate_point *at, size_t j) {
-  const size_t m = l2o_rate_system_size(d);
-  l2o_real *Y = it->scratch, *A = Y + l2o_rate_columns_len(d), *rest = A + 2 * m * m;
-  l2o_tridiagonal t = {.A = A, .diagonal = rest, .off = rest + m, .tau = rest + 3 * m, .m = m};
-  l2o_rate_columns(Y, d, j, at->X, d->root);
-  l2o_rate_system(A, d, Y);
-  if (it->options[OPTION_LAMBDA] == NORM)
-    return l2o_norm(A, 2 * m * m);
-  l2o_hermitian_reduce(&t, rest + l2o_tridiagonal_len(m));
-  return l2o_tridiagonal_largest(&t);
 }
 
 static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
@@ -88,12 +74,12 @@ static l2o_status step(l2o_iterate *it, l2o_real *tape, l2o_stop *stop) {
   if (status)
     return status;
   const l2o_rate_point at = l2o_rate_point_at(d, it->work);
-  if (!l2o_rate_is_at(&at, d, it->x)) { /* the gradient came from elsewhere: its pieces are made again */
-    l2o_rate_value(&at, d, it->x);
-    l2o_rate_filters(&at, d);
-  }
+  const l2o_rate_curve curve = l2o_rate_curve_at(d, it->work);
+  l2o_rate_revisit(&at, d, it->x); /* the gradient may come from elsewhere */
+  if (bound_of(it) == L2O_RATE_TRACE)
+    l2o_rate_curve_begin(&curve, &at, d);
   for (size_t j = 0; j < d->sizes.cells; j++) {
-    const double lambda = curvature(it, d, &at, j);
+    const double lambda = l2o_rate_lambda(&at, &curve, d, j, bound_of(it), it->scratch);
     /* G = -ln(2) / 2 g; where D = 0 so is G */
     const l2o_real scale = lambda > 0 ? (l2o_real)(0.5 * LN2 * it->options[OPTION_RHO] / lambda) : 0;
     for (size_t i = j * block; i < (j + 1) * block; i++)

@@ -35,6 +35,10 @@ static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_lista_cpss,
                                          &l2o_alista,
                                          &l2o_ada_lista,
+                                         &l2o_sum_rate_lo,
+                                         &l2o_sum_rate_pga,
+                                         &l2o_deepfp,
+                                         &l2o_power_control_mlp,
                                          NULL};
 
 const l2o_solver *const *l2o_solver_list(void) {

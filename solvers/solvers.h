@@ -35,6 +35,10 @@ extern const l2o_solver l2o_lista_cp;
 extern const l2o_solver l2o_lista_cpss;
 extern const l2o_solver l2o_alista;
 extern const l2o_solver l2o_ada_lista;
+extern const l2o_solver l2o_sum_rate_lo;
+extern const l2o_solver l2o_sum_rate_pga;
+extern const l2o_solver l2o_deepfp;
+extern const l2o_solver l2o_power_control_mlp;
 
 /* Option of every learned rule. */
 #define L2O_GUARD_OPTION(classical)                                                                                                \

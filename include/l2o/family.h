@@ -132,6 +132,16 @@ typedef struct l2o_sum_rate_sizes {
  *          for a noise, a power or a weight that is not positive and finite. */
 L2O_API l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real *weights, const l2o_real *x0, double noise,
                                     double power, const l2o_sum_rate_sizes *sizes, l2o_diag *diag);
+/** The same problem in fewer dimensions, where base stations have more antennas than all users together, m = n rx < tx: with the
+ *  channels of base station j stacked, H_j (m, tx) = L_j Q_j, Q_j Q_j^H = I, precoders are V_j = Q_j^H X_j, and L_j takes the place
+ * of H_j. Rates, powers and what gradient rules and WMMSE do are the same, and cost what m antennas cost.
+ *  @param out  a problem of its own, with tx = m, started where p's start is heard.
+ *  @return L2O_ERR_NOTSUP where m >= tx or p is of another family, or what l2o_sum_rate_new() says.  Cost: O(n m (tx + m) rx
+ * cells). */
+L2O_API l2o_status l2o_sum_rate_reduced(l2o_problem *out, const l2o_problem *p, l2o_diag *diag);
+/** x (unknowns of p) = V for the point y of its reduced problem, kept to the power budgets, which rounding may exceed.
+ *  @return L2O_ERR_SHAPE where `reduced` does not belong to p; L2O_ERR_NOMEM.  Allocates. */
+L2O_API l2o_status l2o_sum_rate_expand(l2o_real *x, const l2o_problem *p, const l2o_problem *reduced, const l2o_real *y);
 /** The same of K links that disturb each other, over their powers 0 <= p_i <= power:
  *  f = -sum_i a_i log2(1 + G_ii p_i / (noise + sum_{j != i} G_ij p_j)).
  *  @param G  (links, links) gains from sender j to receiver i, none of them negative, copied.

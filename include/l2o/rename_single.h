@@ -97,7 +97,9 @@
 #define l2o_solver_list l2of_solver_list
 #define l2o_stop_name l2of_stop_name
 #define l2o_strerror l2of_strerror
+#define l2o_sum_rate_expand l2of_sum_rate_expand
 #define l2o_sum_rate_new l2of_sum_rate_new
+#define l2o_sum_rate_reduced l2of_sum_rate_reduced
 #define l2o_tensor_file_at l2of_tensor_file_at
 #define l2o_tensor_file_count l2of_tensor_file_count
 #define l2o_tensor_file_find l2of_tensor_file_find

@@ -16,7 +16,8 @@ extern "C" {
 typedef enum l2o_stop_gradient {
   L2O_STOP_GRADIENT_FEATURES = 0, /**< the inputs of the network are constants */
   L2O_STOP_GRADIENT_NONE = 1,     /**< the true derivative; needs Hessian-vector products */
-  L2O_STOP_GRADIENT_MATRIX = 2,   /**< the inputs, and the matrix of a quasi-Newton rule; elsewhere as FEATURES */
+  L2O_STOP_GRADIENT_MATRIX = 2,   /**< the inputs, and the matrix that a rule multiplies gradients by (of quasi-Newton rules, of
+                                       sum-rate-lo); elsewhere as FEATURES */
   L2O_STOP_GRADIENT_DIRECTION = 3 /**< the inputs, and all gradients of f, hence the directions made of them: no Hessian-vector
                                        products; exact for segments of one step */
 } l2o_stop_gradient;
@@ -97,7 +98,10 @@ enum {
    *  it->deviation: it can be trained with the loss `decrease` and with regularisation. */
   L2O_FACTORS = 256u,
   /** Single precision is not enough for it: l2o-train takes double unless told otherwise. */
-  L2O_WANTS_DOUBLE = 512u
+  L2O_WANTS_DOUBLE = 512u,
+  /** A learned rule whose derivative always takes the inputs of its network for constants: training with L2O_STOP_GRADIENT_NONE
+   *  is refused. */
+  L2O_CONSTANT_INPUTS = 1024u
 };
 
 /** A rule. The functions return a status; why a run ends is set through `stop`. */

@@ -205,6 +205,19 @@ static l2o_status from_lapack(lapack_int info) {
 
 enum { BLOCK = 64 }; /* columns that LAPACK's blocked factorisations take at a time, at most */
 
+/* work: LAPACK's own, then the order of the rows. Row-major is the transpose, and so is the inverse. */
+size_t l2o_inverse_complex_work(size_t n) {
+  return BLOCK * n + n;
+}
+
+l2o_status l2o_inverse_complex(double _Complex *A, double _Complex *work, size_t n) {
+  const lapack_int size = (lapack_int)n, lwork = BLOCK * size;
+  lapack_int *order = (void *)(work + lwork), info;
+  ON_ONE_THREAD(info = LAPACKE_zgetrf_work(LAPACK_COL_MAJOR, size, size, A, size, order);
+                if (info == 0) info = LAPACKE_zgetri_work(LAPACK_COL_MAJOR, size, A, size, order, work, lwork));
+  return from_lapack(info);
+}
+
 /* work: LAPACK's own, then its integers */
 size_t l2o_eigenvectors_work(size_t n) {
   return (BLOCK + 6) * n + 12 * n;

@@ -52,6 +52,11 @@ size_t l2o_least_norm_work(size_t q);
 l2o_status l2o_eigenvectors(double *V, double *values, double *A, double *work, size_t n);
 size_t l2o_eigenvectors_work(size_t n);
 
+/* In double in both precisions, A = A^-1 for the complex A (n, n), by partial pivoting; L2O_ERR_LAPACK where it is singular.
+ * work: l2o_inverse_complex_work(n) complex numbers. Cost: 2 n^3 complex multiplications and additions. */
+l2o_status l2o_inverse_complex(double _Complex *A, double _Complex *work, size_t n);
+size_t l2o_inverse_complex_work(size_t n);
+
 /* The following work in double in both precisions, allocate, and are for building instances, not for steps. */
 
 /* largest eigenvalue of the symmetric A (n, n) */

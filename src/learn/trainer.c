@@ -326,6 +326,10 @@ static l2o_status accept(l2o_trainer *t, l2o_diag *diag) {
     status = l2o_fail(diag, L2O_ERR_NOTSUP, "%s is not a learned rule: there is nothing to train", solver->name);
   if (!status)
     status = l2o_layerwise_check(s, t->model, diag);
+  if (!status && s->stop_gradient == L2O_STOP_GRADIENT_NONE && (solver->needs & L2O_CONSTANT_INPUTS))
+    status = l2o_fail(diag, L2O_ERR_NOTSUP,
+                      "training %s takes the inputs of its network for constants; expected stop_gradient features, not none",
+                      solver->name);
   if (!status && s->loss == L2O_LOSS_DECREASE && !(solver->needs & L2O_FACTORS))
     status =
         l2o_fail(diag, L2O_ERR_NOTSUP,

@@ -21,6 +21,10 @@ static const l2o_model_type *const types[] = {&l2o_model_type_math_l2o_gd,
                                               &l2o_model_type_lista_cpss,
                                               &l2o_model_type_alista,
                                               &l2o_model_type_ada_lista,
+                                              &l2o_model_type_sum_rate_lo,
+                                              &l2o_model_type_sum_rate_pga,
+                                              &l2o_model_type_deepfp,
+                                              &l2o_model_type_power_control_mlp,
                                               NULL};
 static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind,
                                               &l2o_model_type_math_l2o_nesterov.kind,
@@ -34,6 +38,10 @@ static const l2o_model_kind *const kinds[] = {&l2o_model_type_math_l2o_gd.kind,
                                               &l2o_model_type_lista_cpss.kind,
                                               &l2o_model_type_alista.kind,
                                               &l2o_model_type_ada_lista.kind,
+                                              &l2o_model_type_sum_rate_lo.kind,
+                                              &l2o_model_type_sum_rate_pga.kind,
+                                              &l2o_model_type_deepfp.kind,
+                                              &l2o_model_type_power_control_mlp.kind,
                                               NULL};
 
 /* Version of what stands in a model file's metadata; a newer library reads every older one. */

@@ -60,6 +60,10 @@ extern const l2o_model_type l2o_model_type_lista_cp;
 extern const l2o_model_type l2o_model_type_lista_cpss;
 extern const l2o_model_type l2o_model_type_alista;
 extern const l2o_model_type l2o_model_type_ada_lista;
+extern const l2o_model_type l2o_model_type_sum_rate_lo;
+extern const l2o_model_type l2o_model_type_sum_rate_pga;
+extern const l2o_model_type l2o_model_type_deepfp;
+extern const l2o_model_type l2o_model_type_power_control_mlp;
 
 /* Flat parameters of tensor i. */
 static inline l2o_real *l2o_model_values(const l2o_model *model, size_t i) {

@@ -3,6 +3,7 @@
 #include "problems/sum_rate.h"
 #include "core/arena.h"
 #include "core/diag.h"
+#include "core/hermitian.h"
 #include "core/linalg.h"
 #include "problems/families.h"
 #include "problems/precoders.h"
@@ -14,30 +15,55 @@ static const double LN2 = 0.69314718055994530942;
 
 /* ---- the pieces of a point ---- */
 
-static size_t point_layout(l2o_rate_point *at, const l2o_sum_rate *d, l2o_real *work) {
-  const size_t rx = d->sizes.rx, s = d->sizes.streams, entry = 2 * d->lanes;
-  const size_t received = entry * rx * s, square = entry * rx * rx, weight = entry * s * s;
-  const struct {
-    l2o_real **piece;
-    size_t length;
-  } pieces[] = {{&at->F, d->n * received}, {&at->own, received},
-                {&at->J, square},          {&at->L, square},
-                {&at->Z, received},        {&at->W, weight},
-                {&at->root, weight},       {&at->rate, d->lanes},
-                {&at->T, received},        {&at->X, received},
-                {&at->U, received},        {&at->M, square},
-                {&at->Q, d->n * received}, {&at->x, 2 * d->n * d->sizes.tx * s}};
+/* Lays out pieces of these lengths, one after another; `work` may be NULL. */
+typedef struct piece {
+  l2o_real **at;
+  size_t length;
+} piece;
+static size_t lay_out(l2o_real *work, const piece *pieces, size_t count) {
   size_t used = 0;
-  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-    *pieces[i].piece = work ? work + used : NULL;
+  for (size_t i = 0; i < count; i++) {
+    *pieces[i].at = work ? work + used : NULL;
     used += pieces[i].length;
   }
   return used;
 }
 
+static size_t point_layout(l2o_rate_point *at, const l2o_sum_rate *d, l2o_real *work) {
+  const size_t rx = d->sizes.rx, s = d->sizes.streams, entry = 2 * d->lanes;
+  const size_t received = entry * rx * s, square = entry * rx * rx, weight = entry * s * s;
+  const piece pieces[] = {
+      {&at->F, d->n * received}, {&at->own, received},      {&at->J, square},
+      {&at->L, square},          {&at->Z, received},        {&at->W, weight},
+      {&at->root, weight},       {&at->rate, d->lanes},     {&at->T, received},
+      {&at->X, received},        {&at->U, received},        {&at->M, square},
+      {&at->mine, received},     {&at->Q, d->n * received}, {&at->x, l2o_whole_lines(2 * d->n * d->sizes.tx * s)}};
+  return lay_out(work, pieces, sizeof pieces / sizeof *pieces);
+}
+
+static size_t curve_layout(l2o_rate_curve *c, const l2o_sum_rate *d, l2o_real *work) {
+  const size_t rx = d->sizes.rx, s = d->sizes.streams, entry = 2 * d->lanes;
+  const size_t received = entry * rx * s, square = entry * rx * rx;
+  const piece pieces[] = {{&c->P, square},
+                          {&c->T, d->n * received},
+                          {&c->own, received},
+                          {&c->R, d->n * received},
+                          {&c->mine, received},
+                          {&c->Q, d->n * received},
+                          {&c->A, square},
+                          {&c->B, square},
+                          {&c->N, square},
+                          {&c->Y, square},
+                          {&c->K, square},
+                          {&c->KC, square},
+                          {&c->g, 2 * d->n * d->sizes.tx * s}};
+  return lay_out(work, pieces, sizeof pieces / sizeof *pieces);
+}
+
 size_t l2o_rate_point_len(const l2o_sum_rate *d) {
   l2o_rate_point at;
-  return point_layout(&at, d, NULL);
+  l2o_rate_curve c;
+  return point_layout(&at, d, NULL) + curve_layout(&c, d, NULL);
 }
 
 l2o_rate_point l2o_rate_point_at(const l2o_sum_rate *d, l2o_real *work) {
@@ -46,8 +72,15 @@ l2o_rate_point l2o_rate_point_at(const l2o_sum_rate *d, l2o_real *work) {
   return at;
 }
 
+l2o_rate_curve l2o_rate_curve_at(const l2o_sum_rate *d, l2o_real *work) {
+  l2o_rate_point at;
+  l2o_rate_curve c;
+  curve_layout(&c, d, work + point_layout(&at, d, NULL));
+  return c;
+}
+
 bool l2o_rate_is_at(const l2o_rate_point *at, const l2o_sum_rate *d, const l2o_real *x) {
-  return memcmp(at->x, x, 2 * d->n * d->sizes.tx * d->sizes.streams * sizeof *x) == 0;
+  return memcmp(at->x, x, l2o_rate_unknowns(d) * sizeof *x) == 0;
 }
 
 /* W_u = I + Z^H Z: no difference of large numbers, neither here nor in J */
@@ -77,9 +110,104 @@ void l2o_rate_filters(const l2o_rate_point *at, const l2o_sum_rate *d) {
   l2o_abreast_solve(at->U, at->root, L2O_SOLVE_RIGHT, streams, rx, d->n);
 }
 
+void l2o_rate_revisit(const l2o_rate_point *at, const l2o_sum_rate *d, const l2o_real *x) {
+  if (l2o_rate_is_at(at, d, x))
+    return;
+  l2o_rate_value(at, d, x);
+  l2o_rate_filters(at, d);
+  memcpy(at->x, x, l2o_rate_unknowns(d) * sizeof *x);
+}
+
 void l2o_rate_ascent(l2o_real *g, const l2o_rate_point *at, const l2o_sum_rate *d, double scale) {
-  L2O_DISPATCH(l2o_rate_weigh, (at, d, scale));
+  L2O_DISPATCH(l2o_rate_weigh, (at->M, d, at->X, -scale));
+  L2O_DISPATCH(l2o_rate_scale, (at->mine, d, at->U, d->sizes.rx * d->sizes.streams, scale));
+  L2O_DISPATCH(l2o_rate_spread, (at->Q, d, at->M, at->F, NULL, NULL, at->mine));
   L2O_DISPATCH(l2o_rate_gather, (g, d, at->Q));
+}
+
+/* ---- products with D, and the way back ---- */
+
+void l2o_rate_curve_begin(const l2o_rate_curve *c, const l2o_rate_point *at, const l2o_sum_rate *d) {
+  L2O_DISPATCH(l2o_rate_weigh, (c->P, d, at->X, 1));
+}
+
+/* T, own = H Z */
+static void receive(l2o_real *T, l2o_real *own, const l2o_sum_rate *d, const l2o_real *Z) {
+  L2O_DISPATCH(l2o_rate_receive, (T, own, d, Z));
+}
+
+/* S_w = sum_u H_{u b(w)}^H P_u T_uw */
+static void send_back(l2o_real *S, const l2o_rate_curve *c, const l2o_sum_rate *d, const l2o_real *T, const l2o_real *own) {
+  const size_t rx = d->sizes.rx;
+  l2o_abreast_product(c->mine, c->P, own, L2O_ADJOINT_NONE, rx, d->sizes.streams, rx, d->n);
+  L2O_DISPATCH(l2o_rate_spread, (c->Q, d, c->P, T, NULL, NULL, c->mine));
+  L2O_DISPATCH(l2o_rate_gather, (S, d, c->Q));
+}
+
+void l2o_rate_curve_product(l2o_real *S, const l2o_rate_curve *c, const l2o_sum_rate *d, const l2o_real *Z) {
+  receive(c->T, c->own, d, Z);
+  send_back(S, c, d, c->T, c->own);
+}
+
+/* N_u += sum_w T_uw R_uw^H, w = u among them */
+static void overlap(l2o_real *N, const l2o_sum_rate *d, const l2o_real *T, const l2o_real *T_own, const l2o_real *R,
+                    const l2o_real *R_own) {
+  L2O_DISPATCH(l2o_rate_overlap, (N, d, T, R, d->n));
+  L2O_DISPATCH(l2o_rate_overlap, (N, d, T_own, R_own, 1));
+}
+
+void l2o_rate_curve_back(l2o_real *dP, l2o_real *dZ, const l2o_rate_curve *c, const l2o_sum_rate *d, const l2o_real *Z,
+                         const l2o_real *dS) {
+  receive(c->T, c->own, d, dS);
+  receive(c->R, c->mine, d, Z);
+  overlap(dP, d, c->T, c->own, c->R, c->mine);
+  send_back(c->g, c, d, c->T, c->own);
+  for (size_t i = 0; i < l2o_rate_unknowns(d); i++)
+    dZ[i] += c->g[i];
+}
+
+/* Y = E X E for Hermitian E; c->KC is used up */
+static void sandwich(l2o_real *Y, const l2o_rate_curve *c, const l2o_real *E, const l2o_real *X, const l2o_sum_rate *d) {
+  const size_t rx = d->sizes.rx;
+  l2o_abreast_product(c->KC, E, X, L2O_ADJOINT_NONE, rx, rx, rx, d->n);
+  l2o_abreast_product(Y, c->KC, E, L2O_ADJOINT_NONE, rx, rx, rx, d->n);
+}
+
+/* With A = C^-1, B = J^-1, T = H dG (docs/derivations/sum_rate_learned.md):
+ *   N_u  = sum_{w != u} T_uw F_uw^H - dP_u
+ *   K_C  = -a (A (N + T_uu F_uu^H) A + its adjoint),   K_J = a (B N B + its adjoint)
+ *   dF_uw = -P_u T_uw + (K_C + K_J) F_uw,   dF_uu = a A T_uu + K_C F_uu,   dV_w += sum_u H^H dF_uw
+ * of which the negatives are computed. */
+void l2o_rate_back(l2o_real *dV, const l2o_rate_curve *c, const l2o_rate_point *at, const l2o_sum_rate *d, const l2o_real *dG,
+                   const l2o_real *dP) {
+  const size_t rx = d->sizes.rx, streams = d->sizes.streams, square = 2 * rx * rx * d->lanes;
+  l2o_abreast_inverse(c->B, at->L, rx, d->n);
+  memcpy(c->Y, at->J, square * sizeof *c->Y); /* the lower triangle of C = J + F_uu F_uu^H */
+  L2O_DISPATCH(l2o_rate_overlap, (c->Y, d, at->own, at->own, 1));
+  l2o_abreast_cholesky(c->Y, c->Y, rx, d->n);
+  l2o_abreast_inverse(c->A, c->Y, rx, d->n);
+  receive(c->T, c->own, d, dG);
+  for (size_t i = 0; i < square; i++)
+    c->N[i] = dP ? -dP[i] : 0;
+  L2O_DISPATCH(l2o_rate_overlap, (c->N, d, c->T, at->F, d->n));
+  sandwich(c->Y, c, c->B, c->N, d);
+  L2O_DISPATCH(l2o_rate_symmetric, (c->K, d, c->Y, -1));
+  L2O_DISPATCH(l2o_rate_overlap, (c->N, d, c->own, at->own, 1));
+  sandwich(c->Y, c, c->A, c->N, d);
+  L2O_DISPATCH(l2o_rate_symmetric, (c->KC, d, c->Y, 1));
+  for (size_t i = 0; i < square; i++)
+    c->K[i] += c->KC[i];
+  /* the user's own: a A T_uu, then K_C F_uu */
+  l2o_real *other = c->R;
+  l2o_abreast_product(c->mine, c->A, c->own, L2O_ADJOINT_NONE, rx, streams, rx, d->n);
+  L2O_DISPATCH(l2o_rate_scale, (c->mine, d, c->mine, rx * streams, -1));
+  l2o_abreast_product(other, c->KC, at->own, L2O_ADJOINT_NONE, rx, streams, rx, d->n);
+  for (size_t i = 0; i < 2 * rx * streams * d->lanes; i++)
+    c->mine[i] += other[i];
+  L2O_DISPATCH(l2o_rate_spread, (c->Q, d, c->P, c->T, c->K, at->F, c->mine));
+  L2O_DISPATCH(l2o_rate_gather, (c->g, d, c->Q));
+  for (size_t i = 0; i < l2o_rate_unknowns(d); i++)
+    dV[i] -= c->g[i];
 }
 
 void l2o_rate_columns(l2o_real *Y, const l2o_sum_rate *d, size_t j, const l2o_real *B, const l2o_real *factor) {
@@ -105,6 +233,27 @@ void l2o_rate_precoders(l2o_real *x, const l2o_sum_rate *d, const l2o_real *Y, c
   L2O_DISPATCH(l2o_rate_combine, (x, d, Y, Z));
 }
 
+/* scratch: Y, the matrix, its tridiagonal form and scratch for that */
+size_t l2o_rate_lambda_scratch(const l2o_sum_rate *d, l2o_rate_bound bound) {
+  const size_t m = l2o_rate_system_size(d);
+  return bound == L2O_RATE_TRACE ? 0 : l2o_rate_columns_len(d) + 2 * m * m + l2o_tridiagonal_len(m) + 4 * m;
+}
+
+double l2o_rate_lambda(const l2o_rate_point *at, const l2o_rate_curve *c, const l2o_sum_rate *d, size_t j, l2o_rate_bound bound,
+                       l2o_real *scratch) {
+  const size_t m = l2o_rate_system_size(d), entries = d->sizes.rx * d->sizes.rx;
+  if (bound == L2O_RATE_TRACE) /* tr H_uj^H P_u H_uj = <P_u, H_uj H_uj^H> */
+    return L2O_DISPATCH(l2o_rate_inner, (d, c->P, d->gram + 2 * j * entries * d->lanes, entries));
+  l2o_real *Y = scratch, *A = Y + l2o_rate_columns_len(d), *rest = A + 2 * m * m;
+  l2o_tridiagonal t = {.A = A, .diagonal = rest, .off = rest + m, .tau = rest + 3 * m, .m = m};
+  l2o_rate_columns(Y, d, j, at->X, d->root);
+  l2o_rate_system(A, d, Y);
+  if (bound == L2O_RATE_NORM)
+    return l2o_norm(A, 2 * m * m);
+  l2o_hermitian_reduce(&t, rest + l2o_tridiagonal_len(m));
+  return l2o_tridiagonal_largest(&t);
+}
+
 /* ---- the operations of the problem ---- */
 
 static const l2o_sum_rate *of(const l2o_problem *p) {
@@ -128,6 +277,20 @@ static l2o_status gradient(const l2o_problem *p, double *f, l2o_real *g, const l
   l2o_rate_filters(&at, of(p));
   l2o_rate_ascent(g, &at, of(p), -2 / LN2);
   memcpy(at.x, x, p->n * sizeof *x);
+  return L2O_OK;
+}
+
+/* f = -WSR / ln 2:  (Hessian) v = -2 / ln 2 (dG/dV) v, and that derivative is its own adjoint */
+static l2o_status hessian_vector(const l2o_problem *p, l2o_real *hv, const l2o_real *x, const l2o_real *v, l2o_real *work) {
+  const l2o_sum_rate *d = of(p);
+  const l2o_rate_point at = l2o_rate_point_at(d, work);
+  const l2o_rate_curve c = l2o_rate_curve_at(d, work);
+  l2o_rate_revisit(&at, d, x);
+  l2o_rate_curve_begin(&c, &at, d);
+  memset(hv, 0, p->n * sizeof *hv);
+  l2o_rate_back(hv, &c, &at, d, v, NULL);
+  for (size_t i = 0; i < p->n; i++)
+    hv[i] *= (l2o_real)(-2 / LN2);
   return L2O_OK;
 }
 
@@ -178,6 +341,7 @@ static const l2o_problem_ops ops = {.struct_size = sizeof ops,
                                     .work_len = work_len,
                                     .value = value,
                                     .gradient = gradient,
+                                    .hessian_vector = hessian_vector,
                                     .start = start,
                                     .free = release,
                                     .project = project,
@@ -233,7 +397,7 @@ static l2o_status check(const l2o_real *H, const l2o_real *weights, const l2o_re
 
 typedef struct room {
   l2o_sum_rate *instance;
-  l2o_real *H, *a, *root, *start;
+  l2o_real *H, *a, *root, *gram, *start;
 } room;
 
 static void layout(room *r, l2o_arena *arena, const l2o_sum_rate *d) {
@@ -242,7 +406,17 @@ static void layout(room *r, l2o_arena *arena, const l2o_sum_rate *d) {
   L2O_TAKE(arena, r->H, 2 * s->cells * s->tx * s->rx * d->lanes);
   L2O_TAKE(arena, r->a, d->lanes);
   L2O_TAKE(arena, r->root, d->lanes);
+  L2O_TAKE(arena, r->gram, 2 * s->cells * s->rx * s->rx * d->lanes);
   L2O_TAKE(arena, r->start, 2 * d->n * s->tx * s->streams);
+}
+
+/* gram_u = H_uj H_uj^H, the conjugate of what the stored transposes S (tx, rx) give, S^H S */
+static void gram_of(l2o_real *gram, const l2o_real *S, const l2o_sum_rate *d) {
+  const size_t rx = d->sizes.rx;
+  l2o_abreast_product(gram, S, S, L2O_ADJOINT_LEFT, rx, rx, d->sizes.tx, d->n);
+  for (size_t i = 0; i < rx * rx; i++)
+    for (size_t u = 0; u < d->lanes; u++)
+      gram[(2 * i + 1) * d->lanes + u] = -gram[(2 * i + 1) * d->lanes + u];
 }
 
 l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real *weights, const l2o_real *x0, double noise,
@@ -269,6 +443,8 @@ l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real 
     r.a[u] = weights ? weights[u] : 1;
     r.root[u] = (l2o_real)sqrt((double)r.a[u]);
   }
+  for (size_t j = 0; j < L; j++)
+    gram_of(r.gram + 2 * j * rx * rx * d.lanes, r.H + 2 * j * tx * rx * d.lanes, &d);
   if (x0)
     memcpy(r.start, x0, unknowns * sizeof *x0);
   else
@@ -277,6 +453,7 @@ l2o_status l2o_sum_rate_new(l2o_problem *out, const l2o_real *H, const l2o_real 
   r.instance->H = r.H;
   r.instance->a = r.a;
   r.instance->root = r.root;
+  r.instance->gram = r.gram;
   r.instance->start = r.start;
   *out = (l2o_problem){.ops = &ops, .data = r.instance, .n = unknowns};
   return L2O_OK;

@@ -100,38 +100,64 @@ void L2O_HERE(l2o_rate_interference)(l2o_real *J, const l2o_sum_rate *d, const l
 
 /* ---- the gradient ---- */
 
-/* M_u = scale a_u X_u X_u^H, Q_uw = -M_u F_uw, Q_uu = scale a_u U_u */
-void L2O_HERE(l2o_rate_weigh)(const l2o_rate_point *at, const l2o_sum_rate *d, double scale) {
-  const size_t lanes = d->lanes, rx = d->sizes.rx, columns = d->sizes.streams, each = 2 * rx * columns * lanes;
+/* M_u = scale a_u X_u X_u^H */
+void L2O_HERE(l2o_rate_weigh)(l2o_real *M, const l2o_sum_rate *d, const l2o_real *X, double scale) {
+  const size_t lanes = d->lanes, rx = d->sizes.rx, columns = d->sizes.streams;
   for (size_t u = 0; u < d->n; u += VR) {
     const vr factor = vr_mul(vr_set((l2o_real)scale), vr_load(d->a + u));
     for (size_t i = 0; i < rx; i++)
       for (size_t k = 0; k <= i; k++) {
         vc sum = vc_zero();
         for (size_t s = 0; s < columns; s++)
-          sum = vc_cfma(vc_load(at->X + 2 * (k * columns + s) * lanes + u, lanes),
-                        vc_load(at->X + 2 * (i * columns + s) * lanes + u, lanes), sum);
+          sum = vc_cfma(vc_load(X + 2 * (k * columns + s) * lanes + u, lanes),
+                        vc_load(X + 2 * (i * columns + s) * lanes + u, lanes), sum);
         sum = vc_scale(factor, sum);
-        vc_store(at->M + 2 * (k * rx + i) * lanes + u, lanes, vc_conj(sum));
-        vc_store(at->M + 2 * (i * rx + k) * lanes + u, lanes, sum);
+        vc_store(M + 2 * (k * rx + i) * lanes + u, lanes, vc_conj(sum));
+        vc_store(M + 2 * (i * rx + k) * lanes + u, lanes, sum);
       }
-    for (size_t w = 0; w < d->n; w++) {
-      const l2o_real *F = at->F + w * each + u;
-      l2o_real *Q = at->Q + w * each + u;
+  }
+}
+
+/* out_u = scale a_u in_u, `entries` of them */
+void L2O_HERE(l2o_rate_scale)(l2o_real *out, const l2o_sum_rate *d, const l2o_real *in, size_t entries, double scale) {
+  for (size_t u = 0; u < d->n; u += VR) {
+    const vr factor = vr_mul(vr_set((l2o_real)scale), vr_load(d->a + u));
+    for (size_t i = 0; i < entries; i++)
+      vc_store(out + 2 * i * d->lanes + u, d->lanes, vc_scale(factor, vc_load(in + 2 * i * d->lanes + u, d->lanes)));
+  }
+}
+
+/* Q_uw = M_u T_uw + K_u F_uw, entry by entry; lane w of Q_w is own_w */
+INLINE void spread(l2o_real *Q, const l2o_sum_rate *d, const l2o_real *M, const l2o_real *T, const l2o_real *K, const l2o_real *F,
+                   const l2o_real *own, size_t rx, size_t columns) {
+  const size_t lanes = d->lanes, each = 2 * rx * columns * lanes;
+  for (size_t u = 0; u < d->n; u += VR)
+    for (size_t w = 0; w < d->n; w++)
       for (size_t i = 0; i < rx; i++)
         for (size_t s = 0; s < columns; s++) {
           vc sum = vc_zero();
-          for (size_t k = 0; k < rx; k++)
-            sum = vc_fnma(vc_load(at->M + 2 * (i * rx + k) * lanes + u, lanes), vc_load(F + 2 * (k * columns + s) * lanes, lanes),
-                          sum);
-          if (w >= u && w < u + VR) {
-            const vc mine = vc_scale(factor, vc_load(at->U + 2 * (i * columns + s) * lanes + u, lanes));
-            sum = vc_select(vr_eq(vr_load(number), vr_set((l2o_real)(w - u))), mine, sum);
+          for (size_t k = 0; k < rx; k++) {
+            const size_t entry = w * each + 2 * (k * columns + s) * lanes + u;
+            sum = vc_fma(vc_load(M + 2 * (i * rx + k) * lanes + u, lanes), vc_load(T + entry, lanes), sum);
+            if (K)
+              sum = vc_fma(vc_load(K + 2 * (i * rx + k) * lanes + u, lanes), vc_load(F + entry, lanes), sum);
           }
-          vc_store(Q + 2 * (i * columns + s) * lanes, lanes, sum);
+          const size_t entry = 2 * (i * columns + s) * lanes + u;
+          if (w >= u && w < u + VR)
+            sum = vc_select(vr_eq(vr_load(number), vr_set((l2o_real)(w - u))), vc_load(own + entry, lanes), sum);
+          vc_store(Q + w * each + entry, lanes, sum);
         }
-    }
-  }
+}
+
+void L2O_HERE(l2o_rate_spread)(l2o_real *Q, const l2o_sum_rate *d, const l2o_real *M, const l2o_real *T, const l2o_real *K,
+                               const l2o_real *F, const l2o_real *own) {
+  const size_t rx = d->sizes.rx, columns = d->sizes.streams;
+  if (rx == 2 && columns == 2 && !K)
+    spread(Q, d, M, T, NULL, NULL, own, 2, 2);
+  else if (K)
+    spread(Q, d, M, T, K, F, own, rx, columns);
+  else
+    spread(Q, d, M, T, NULL, NULL, own, rx, columns);
 }
 
 /* out[0..4) = the sums over the lanes of two complex vectors: re, im, re, im */
@@ -277,4 +303,54 @@ void L2O_HERE(l2o_rate_combine)(l2o_real *x, const l2o_sum_rate *d, const l2o_re
         v[1] = im[i];
       }
     }
+}
+
+/* ---- the way back ---- */
+
+/* N_u += sum_w T_uw F_uw^H, w < count */
+void L2O_HERE(l2o_rate_overlap)(l2o_real *N, const l2o_sum_rate *d, const l2o_real *T, const l2o_real *F, size_t count) {
+  const size_t lanes = d->lanes, rx = d->sizes.rx, columns = d->sizes.streams, each = 2 * rx * columns * lanes;
+  for (size_t u = 0; u < d->n; u += VR)
+    for (size_t i = 0; i < rx; i++)
+      for (size_t k = 0; k < rx; k++) {
+        l2o_real *entry = N + 2 * (i * rx + k) * lanes + u;
+        vc sum = vc_load(entry, lanes);
+        for (size_t w = 0; w < count; w++)
+          for (size_t s = 0; s < columns; s++)
+            sum = vc_cfma(vc_load(F + w * each + 2 * (k * columns + s) * lanes + u, lanes),
+                          vc_load(T + w * each + 2 * (i * columns + s) * lanes + u, lanes), sum);
+        vc_store(entry, lanes, sum);
+      }
+}
+
+/* K_u = scale a_u (Y_u + Y_u^H) */
+void L2O_HERE(l2o_rate_symmetric)(l2o_real *K, const l2o_sum_rate *d, const l2o_real *Y, double scale) {
+  const size_t lanes = d->lanes, rx = d->sizes.rx;
+  for (size_t u = 0; u < d->n; u += VR) {
+    const vr factor = vr_mul(vr_set((l2o_real)scale), vr_load(d->a + u));
+    for (size_t i = 0; i < rx; i++)
+      for (size_t k = 0; k <= i; k++) {
+        const vc a = vc_load(Y + 2 * (i * rx + k) * lanes + u, lanes), b = vc_load(Y + 2 * (k * rx + i) * lanes + u, lanes);
+        const vc sum = vc_scale(factor, vc_add(a, vc_conj(b)));
+        vc_store(K + 2 * (k * rx + i) * lanes + u, lanes, vc_conj(sum));
+        vc_store(K + 2 * (i * rx + k) * lanes + u, lanes, sum);
+      }
+  }
+}
+
+/* sum_u <P_u, gram_u> for one base station */
+double L2O_HERE(l2o_rate_inner)(const l2o_sum_rate *d, const l2o_real *P, const l2o_real *gram, size_t entries) {
+  vr sum[4] = {vr_zero(), vr_zero(), vr_zero(), vr_zero()};
+  l2o_real numbers[4];
+  for (size_t u = 0; u < d->n; u += VR) {
+    const size_t count = d->n - u < VR ? d->n - u : VR;
+    for (size_t i = 0; i < 2 * entries; i += 2)
+      UNROLL for (size_t part = 0; part < 2; part++) {
+        const size_t at = (i + part) * d->lanes + u;
+        vr *to = &sum[part + (i & 2)];
+        *to = vr_fma(vr_load_some(P + at, count), vr_load_some(gram + at, count), *to);
+      }
+  }
+  vr_sum4(numbers, sum);
+  return ((double)numbers[0] + (double)numbers[1]) + ((double)numbers[2] + (double)numbers[3]);
 }

@@ -25,7 +25,8 @@ enum {
   OPTION_CHANNEL,
   OPTION_WEIGHTS,
   OPTION_START,
-  OPTION_SAMPLER
+  OPTION_SAMPLER,
+  OPTION_REDUCED
 };
 static const l2o_option options[] = {
     {"cells", L2O_OPTION_INT, 3, 1, 1000, NULL, "base stations; but for rayleigh at most 7"},
@@ -41,6 +42,8 @@ static const l2o_option options[] = {
      "maximum ratio (matched filter), zero forcing in the cell, N(0, I)"},
     {"sampler", L2O_OPTION_CHOICE, L2O_SAMPLER_PHILOX, 0, 0, "philox|mt19937",
      "random numbers: our streams, or GSL's Mersenne Twister, seed + i for instance i"},
+    {"reduced", L2O_OPTION_CHOICE, 0, 0, 0, "false|true",
+     "where tx is more than all receive antennas together, the same problem in as many dimensions as these are"},
     {0},
 };
 
@@ -50,7 +53,7 @@ typedef struct channel_family {
   l2o_channel channel;
   double snr_db;
   int start;
-  bool random_weights;
+  bool random_weights, reduced;
 } channel_family;
 
 /* Reals of H, and unknowns. */
@@ -106,6 +109,11 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
     status = l2o_sum_rate_new(out, H, weights, f->start == MATCHED ? NULL : V, noise, power, s, diag);
   free(scratch);
   free(H);
+  if (!status && f->reduced) {
+    l2o_problem whole = *out;
+    status = l2o_sum_rate_reduced(out, &whole, diag);
+    l2o_problem_free(&whole);
+  }
   return status;
 }
 
@@ -127,12 +135,15 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
   if (n > 100000 || !l2o_fits_blas(n * s.cells, 2 * s.rx * s.tx) || !l2o_fits_blas(n * s.streams, n * s.rx * 2))
     return l2o_fail(diag, L2O_ERR_SHAPE, "sum-rate: cells = %zu, users = %zu, tx = %zu, rx = %zu are too large", s.cells, s.users,
                     s.tx, s.rx);
+  l2o_sum_rate_sizes small = s;
+  small.tx = n * s.rx;
+  const bool reduced = values[OPTION_REDUCED] > 0 && small.tx < s.tx;
   channel_family *f = malloc(sizeof *f);
   if (!f)
     return l2o_fail(diag, L2O_ERR_NOMEM, "sum-rate: out of memory");
   *f = (channel_family){.base = {.struct_size = sizeof f->base,
                                  .name = "sum-rate",
-                                 .n = unknowns(&s),
+                                 .n = unknowns(reduced ? &small : &s),
                                  .sample = sample,
                                  .free = l2o_family_release,
                                  .plain_seeds = (int)values[OPTION_SAMPLER] == L2O_SAMPLER_MT19937},
@@ -140,7 +151,8 @@ static l2o_status create(l2o_family **out, const double *values, l2o_diag *diag)
                         .channel = channel,
                         .snr_db = values[OPTION_SNR_DB],
                         .start = (int)values[OPTION_START],
-                        .random_weights = (int)values[OPTION_WEIGHTS] == RANDOM_WEIGHTS};
+                        .random_weights = (int)values[OPTION_WEIGHTS] == RANDOM_WEIGHTS,
+                        .reduced = reduced};
   *out = &f->base;
   return L2O_OK;
 }

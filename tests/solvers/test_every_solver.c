@@ -1655,7 +1655,9 @@ static void an_untrained_rule_is_its_classical_rule(void **state) {
   for (const l2o_solver *const *rule = l2o_solver_list(); *rule; rule++) {
     /* those that read a matrix: tests/unit/test_unrolled.c; the heads of go-math-l2o and l2o-pa come near ista, but not to it */
     if (!((*rule)->needs & L2O_NEEDS_MODEL) || reads_a_matrix(*rule) || is_a_black_box(*rule) ||
-        strcmp((*rule)->name, "go-math-l2o") == 0 || strcmp((*rule)->name, "l2o-pa") == 0)
+        strcmp((*rule)->name, "go-math-l2o") == 0 || strcmp((*rule)->name, "l2o-pa") == 0 ||
+        strcmp((*rule)->name, "power-control-mlp") == 0 || /* a regression: it has no classical step in it */
+        strcmp((*rule)->classical, "fastfp") == 0)         /* for one family: test_sum_rate_learned.c, test_deepfp.c */
       continue;
     size_t k = 0;
     while (k < sizeof made / sizeof *made && strcmp(made[k].kind, (*rule)->model_kind) != 0)

@@ -171,6 +171,8 @@ static int gather(void **state) {
     for (size_t i = 0; i < ADVERSARY_COUNT && ((*s)->needs & L2O_NEEDS_MODEL); i++)
       if (strstr((*s)->model_kind, "lista")) /* for one matrix each: tests/unit/test_unrolled.c */
         continue;
+      else if (strcmp((*s)->name, "power-control-mlp") == 0 || strcmp((*s)->classical, "fastfp") == 0)
+        continue; /* for one family each: tests/unit/test_power_mlp.c, test_sum_rate_learned.c, test_deepfp.c */
       else if (!ADVERSARIES[i].kind || strstr((*s)->model_kind, ADVERSARIES[i].kind))
         add(*s, model_by((*s)->model_kind, &ADVERSARIES[i], 5 + i), ADVERSARIES[i].name);
   for (int i = 0; i < WAYS; i++) {
