@@ -21,8 +21,7 @@ const char *report_gap_formula(const report *r) {
   return formulas[r->gap];
 }
 
-/* The family, if its objective is minus a quantity by which readers know it, and there is no gap to show; else NULL. */
-static const l2o_family_type *maximised(const report *r) {
+const l2o_family_type *report_maximised(const report *r) {
   const l2o_family_type *type = r->minima ? NULL : l2o_family_type_find(r->family, NULL);
   return type && type->maximised ? type : NULL;
 }
@@ -138,7 +137,7 @@ static void reduce(const report *r, const engine_runs *runs, double *table, repo
             exists || f == OBJECTIVE ? statistics_quantile(values, runs->count, quantiles[q]) : nan("");
     }
   static const size_t band[] = {0, 2, 4};
-  const bool turned = maximised(r) != NULL;
+  const bool turned = report_maximised(r) != NULL;
   for (size_t k = 0; k < runs->length; k++) {
     for (size_t b = 0; b < 3; b++) {
       const double value = table[(band[turned ? 2 - b : b] * runs->length + k) * FIELDS + shown];
@@ -444,7 +443,7 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     for (size_t i = 0; to && i < r->count; i++)
       format_to_gradient(to->cells[i], CELL, &r->solvers[i], r->instances);
   }
-  const l2o_family_type *quantity = maximised(r);
+  const l2o_family_type *quantity = report_maximised(r);
   char mean[CELL] = "mean objective";
   if (quantity)
     snprintf(mean, sizeof mean, "mean %s", quantity->maximised);
@@ -500,7 +499,7 @@ void report_table(const report *r, FILE *out) {
   if (r->unknowns)
     fprintf(out, ", n = %zu", r->unknowns);
   fprintf(out, ", seed %llu, %s precision, %zu iterations\n", (unsigned long long)r->seed, r->precision, r->iterations);
-  const l2o_family_type *quantity = maximised(r);
+  const l2o_family_type *quantity = report_maximised(r);
   if (r->minima)
     fprintf(out, "gap %s; to T: median iterations until the gap is at most T; ", report_gap_formula(r));
   else if (quantity)
@@ -571,7 +570,7 @@ static void add_solver(cJSON *list, const report *r, const report_solver *s) {
   add_interval(o, "objective_mean_interval", s->objective_mean_interval);
   add_number(o, "objective_median", s->objective_median);
   add_interval(o, "objective_median_interval", s->objective_median_interval);
-  const l2o_family_type *quantity = maximised(r);
+  const l2o_family_type *quantity = report_maximised(r);
   if (quantity) {
     char name[80];
     snprintf(name, sizeof name, "%s_mean", quantity->maximised);
@@ -628,9 +627,9 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
     cJSON_AddNullToObject(problem, "n");
   if (r->note)
     cJSON_AddStringToObject(problem, "note", r->note);
-  if (maximised(r)) {
-    cJSON_AddStringToObject(problem, "maximised", maximised(r)->maximised);
-    cJSON_AddStringToObject(problem, "unit", maximised(r)->unit);
+  if (report_maximised(r)) {
+    cJSON_AddStringToObject(problem, "maximised", report_maximised(r)->maximised);
+    cJSON_AddStringToObject(problem, "unit", report_maximised(r)->unit);
   }
   add_number(problem, "instances", (double)r->instances);
   char seed[24]; /* all 64 bits of it */
@@ -671,7 +670,7 @@ l2o_status report_plot(const report *r, const char *title, enum report_axis axis
                              .colour = r->solvers[i].position,
                              .bands = r->solvers[i].bands,
                              .x = axis == AXIS_ITERATIONS ? NULL : r->solvers[i].axes + (axis == AXIS_CALLS ? 0 : length)};
-  const l2o_family_type *quantity = maximised(r);
+  const l2o_family_type *quantity = report_maximised(r);
   if (r->minima)
     snprintf(y_label, sizeof y_label, "%s (median, 10-90 %% band)", report_gap_formula(r));
   else if (quantity)

@@ -49,6 +49,8 @@ enum report_trace { TRACE_QUANTILES, TRACE_ALL, TRACE_NONE };
 
 /* "(f - f*)/|f*|" */
 const char *report_gap_formula(const report *r);
+/* The family, if its objective is minus a quantity by which readers know it, and there is no gap to show; else NULL. */
+const l2o_family_type *report_maximised(const report *r);
 /* "1e-2", "5e-4": as one writes tolerances. */
 void report_format_tolerance(double tolerance, char *out, size_t size);
 void report_trace_header(FILE *csv);

@@ -127,6 +127,8 @@ l2o_status sweep_take(sweep *s, report *r, bool json, l2o_diag *diag) {
   common(&s->family, r->family, s->done == 0);
   common(&s->precision, r->precision, s->done == 0);
   common(&s->gap, report_gap_formula(r), s->done == 0);
+  const l2o_family_type *quantity = report_maximised(r);
+  s->quantity = s->done == 0 || s->quantity == quantity ? quantity : NULL;
   s->gradient_tolerance = r->gradient_tolerance > 0;
   size_t length;
   FILE *stream = json ? open_memstream(&p->json, &length) : NULL;
@@ -235,6 +237,19 @@ static bool has_gaps(const sweep *s) {
   return all;
 }
 
+/* What is shown of a solver: "gap (f - f*)/|f*|", "rate in bit/s/Hz", "objective f". */
+static void name_shown(const sweep *s, char *out, size_t size) {
+  if (has_gaps(s))
+    snprintf(out, size, "gap%s%s", s->gap ? " " : "", s->gap ? s->gap : "");
+  else if (s->quantity)
+    snprintf(out, size, "%s in %s", s->quantity->maximised, s->quantity->unit);
+  else
+    snprintf(out, size, "objective f");
+}
+static double shown(const sweep *s, const report_solver *r) {
+  return has_gaps(s) ? r->gap_median : s->quantity ? -r->objective_median : r->objective_median;
+}
+
 /* Every value has the same solvers but for those that somebody swept away with their models: the first value's are the rows. */
 static const report_solver *find_solver(const sweep_point *p, const char *label) {
   for (size_t j = 0; j < p->count; j++)
@@ -263,10 +278,10 @@ static void describe(const sweep *s, char *out, size_t size) {
 enum { WIDTH = 110, CELL = 24, LABEL = 40 };
 
 /* The cell of a solver at a value; its length. */
-static int format_cell(char *out, const sweep_point *p, const char *label, bool gaps) {
+static int format_cell(char *out, const sweep *s, const sweep_point *p, const char *label) {
   const report_solver *r = find_solver(p, label);
-  const double median = !r ? 0 : gaps ? r->gap_median : r->objective_median;
-  return snprintf(out, CELL, !r ? "-" : isfinite(median) ? "%.3g" : "not finite", median);
+  const double median = r ? shown(s, r) : 0;
+  return snprintf(out, CELL, !r ? "-" : !isfinite(median) ? "not finite" : s->quantity ? "%.4g" : "%.3g", median);
 }
 
 static int larger(int a, int b) {
@@ -274,19 +289,18 @@ static int larger(int a, int b) {
 }
 
 void sweep_table(const sweep *s, FILE *out) {
-  const bool gaps = has_gaps(s);
   const sweep_point *rows = &s->points[0];
-  char about[200], text[CELL];
+  char about[200], name[80], text[CELL];
   describe(s, about, sizeof about);
-  fprintf(out, "%s\nmedian of the final %s%s%s by %s\n", about, gaps ? "gap" : "objective f", gaps && s->gap ? " " : "",
-          gaps && s->gap ? s->gap : "", s->key);
+  name_shown(s, name, sizeof name);
+  fprintf(out, "%s\nmedian of the final %s by %s\n", about, name, s->key);
   int label = (int)strlen("solver"), cell = 0;
   for (size_t j = 0; j < rows->count; j++)
     label = larger(label, (int)strlen(rows->solvers[j].label));
   for (size_t i = 0; i < s->done; i++) {
     cell = larger(cell, (int)strlen(s->points[i].value));
     for (size_t j = 0; j < rows->count; j++)
-      cell = larger(cell, format_cell(text, &s->points[i], rows->solvers[j].label, gaps));
+      cell = larger(cell, format_cell(text, s, &s->points[i], rows->solvers[j].label));
   }
   label = label < LABEL ? label : LABEL;
   cell = cell < CELL ? cell : CELL;
@@ -300,7 +314,7 @@ void sweep_table(const sweep *s, FILE *out) {
     for (size_t j = 0; j < rows->count; j++) {
       fprintf(out, "%-*.*s", label, LABEL, rows->solvers[j].label);
       for (size_t i = first; i < end; i++) {
-        format_cell(text, &s->points[i], rows->solvers[j].label, gaps);
+        format_cell(text, s, &s->points[i], rows->solvers[j].label);
         fprintf(out, "  %*s", cell, text);
       }
       fputc('\n', out);
@@ -349,16 +363,17 @@ static void order_points(const sweep *s, size_t *order) {
   }
 }
 
-/* 10 % quantile, median, 90 % quantile of one solver at one value. */
-static void fill_band(double *band, const sweep_point *p, const char *label, bool gaps) {
+/* 10 % quantile, median, 90 % quantile of one solver at one value; where only some values have gaps, three times the median. */
+static void fill_band(double *band, const sweep *s, const sweep_point *p, const char *label) {
   const report_solver *r = find_solver(p, label);
+  const bool banded = has_gaps(s) || s->quantity;
   for (size_t q = 0; q < 3; q++)
-    band[q] = !r ? nan("") : gaps ? r->bands[3 * p->iterations + q] : r->objective_median;
+    band[q] = !r ? nan("") : banded ? r->bands[3 * p->iterations + q] : r->objective_median;
 }
 
 l2o_status sweep_plot(const sweep *s, const char *title, const char *dir, l2o_diag *diag) {
   const size_t lines = s->points[0].count, length = s->done;
-  const bool gaps = has_gaps(s);
+  const bool banded = has_gaps(s) || s->quantity;
   const enum axis axis = find_axis(s);
   size_t *order = calloc(length, sizeof *order);
   double *numbers = calloc(length * (1 + 3 * lines), sizeof *numbers), *x = numbers;
@@ -366,7 +381,7 @@ l2o_status sweep_plot(const sweep *s, const char *title, const char *dir, l2o_di
   const char **ticks = calloc(length, sizeof *ticks);
   l2o_status status = order && numbers && curves && ticks ? L2O_OK : l2o_fail(diag, L2O_ERR_NOMEM, "out of memory for the figure");
   if (!status) {
-    char own_title[200], y_label[80] = "final objective f (median)";
+    char own_title[200], name[80], y_label[120];
     order_points(s, order);
     for (size_t k = 0; k < length; k++) {
       x[k] = axis == BY_PLACE ? (double)k : s->points[order[k]].number;
@@ -376,11 +391,11 @@ l2o_status sweep_plot(const sweep *s, const char *title, const char *dir, l2o_di
       const char *label = s->points[0].solvers[j].label;
       double *bands = numbers + length * (1 + 3 * j);
       for (size_t k = 0; k < length; k++)
-        fill_band(bands + 3 * k, &s->points[order[k]], label, gaps);
+        fill_band(bands + 3 * k, s, &s->points[order[k]], label);
       curves[j] = (plot_curve){.label = label, .colour = j, .bands = bands, .x = x};
     }
-    if (gaps)
-      snprintf(y_label, sizeof y_label, "final %s (median, 10-90 %% band)", s->gap ? s->gap : "gap");
+    name_shown(s, name, sizeof name);
+    snprintf(y_label, sizeof y_label, "final %s (median%s)", name, banded ? ", 10-90 % band" : "");
     describe(s, own_title, sizeof own_title);
     const plot p = {.name = "sweep",
                     .title = title ? title : own_title,
@@ -390,7 +405,8 @@ l2o_status sweep_plot(const sweep *s, const char *title, const char *dir, l2o_di
                     .count = lines,
                     .length = length,
                     .ticks = ticks,
-                    .logarithmic_x = axis == LOGARITHMIC};
+                    .logarithmic_x = axis == LOGARITHMIC,
+                    .linear = s->quantity != NULL};
     status = plot_draw(&p, dir, diag);
   }
   free(order);

@@ -23,6 +23,7 @@ typedef struct sweep {
   size_t tolerance_count;
   bool gradient_tolerance;              /* is there one? */
   const char *family, *precision, *gap; /* its formula; NULL where the values differ */
+  const l2o_family_type *quantity;      /* report_maximised(); NULL where the values differ */
 } sweep;
 
 /* "KEY=V1,V2,...". False and a sentence if it is no such thing, or a key that no sweep is over. sweep_free() in either case. */
@@ -32,7 +33,7 @@ l2o_status sweep_take(sweep *s, report *r, bool json, l2o_diag *diag);
 /* dir/sweep.csv: a row for each value that was evaluated and each solver. */
 l2o_status sweep_write(const sweep *s, const char *dir, l2o_diag *diag);
 /* Rows: solvers. Columns: values. Cells: the median of the final gaps, or of the final objectives where there is a value without
- * gaps. */
+ * gaps, or of what is maximised where that is the same. */
 void sweep_table(const sweep *s, FILE *out);
 /* The summaries in a list. */
 void sweep_json(const sweep *s, FILE *out);

@@ -55,6 +55,17 @@ static l2o_status project(const l2o_problem *p, l2o_real *out, const l2o_real *x
   return L2O_OK;
 }
 
+/* A coordinate that is clipped, or held between equal bounds, does not move with x. */
+static l2o_status project_vjp(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout, l2o_real *work) {
+  const bounded *b = p->data;
+  (void)work;
+  for (size_t i = 0; i < p->n; i++) {
+    const bool low = b->lower && x[i] < b->lower[i], high = b->upper && x[i] > b->upper[i];
+    dx[i] += low || high || (b->lower && b->upper && b->lower[i] == b->upper[i]) ? 0 : dout[i];
+  }
+  return L2O_OK;
+}
+
 /* The customary start of the inner problem, moved into the bounds. */
 static l2o_status start(const l2o_problem *p, l2o_real *x0) {
   l2o_status status = l2o_problem_start(inner_of(p), x0);
@@ -68,7 +79,8 @@ static void release(l2o_problem *p) {
 /* What the inner problem may lack is asked for before it is called, so one table of each kind will do. */
 #define COMMON                                                                                                                     \
   .struct_size = sizeof(l2o_problem_ops), .name = "bounded", .work_len = work_len, .value = value, .lipschitz = lipschitz,         \
-  .start = start, .free = release, .project = project, .summands = summands, .partial = partial, .hessian_trace = hessian_trace
+  .start = start, .free = release, .project = project, .project_vjp = project_vjp, .summands = summands, .partial = partial,       \
+  .hessian_trace = hessian_trace
 static const l2o_problem_ops values_ops = {COMMON};
 static const l2o_problem_ops gradient_ops = {COMMON, .gradient = gradient};
 static const l2o_problem_ops hessian_ops = {COMMON, .gradient = gradient, .hessian_vector = hessian_vector};

@@ -105,6 +105,16 @@ expect 0 'median of the final objective f by' l2o-eval qp.yaml --out none --solv
   --set problem.family=logistic --set problem.m=3 --set problem.l2=0 --sweep problem.shift.start=0,1
 [ "$(column 3 none/sweep.csv | tr -d '\n')" = '' ] || fail "a gap without a minimum"
 
+# What is maximised is shown as such; sweep.csv keeps the objective.
+printf 'problem: {family: sum-rate, cells: 2, users: 2, tx: 3, rx: 2}\n' >rates.yaml
+expect 0 'median of the final rate in bit/s/Hz by problem.snr_db' l2o-eval rates.yaml --instances 3 --iterations 20 --solver fastfp --solver wmmse \
+  --out rates --sweep problem.snr_db=0,10
+for place in 0=2 10=3; do
+  shown=$(awk -v column="${place#*=}" '$1 == "wmmse" { print $column }' out)
+  objective=$(awk -F, -v value="${place%=*}" '$1 == value && $2 == "wmmse" { print $5 }' rates/sweep.csv)
+  echo "$shown $objective" | awk '{ exit !($1 > 0 && $1 == sprintf("%.4g", -$2)) }' || fail "rate $shown, objective $objective"
+done
+
 # The figure, and life without gnuplot.
 if command -v gnuplot >/dev/null; then
   for values in -10,0,10 1,10,100 5,6,8; do
@@ -115,6 +125,10 @@ if command -v gnuplot >/dev/null; then
     rm figure/sweep.png figure/sweep.svg
   done
   [ -s figure/problem.shift.start=-10/convergence.svg ] || fail "the convergence at a value"
+  expect 0 '' l2o-eval rates.yaml --instances 3 --iterations 5 --solver fastfp --out figure --plot --sweep problem.snr_db=0,10
+  grep -q 'final rate in bit/s/Hz (median, 10-90 % band)' figure/sweep.gp || fail "the axis of what is maximised"
+  awk '/^\$curve0/ { within = 1; next } /^END/ { within = 0 } within { rows++; if (!(0 < $2 && $2 <= $3 && $3 <= $4)) exit 1 } END { exit rows != 2 }' \
+    figure/sweep.gp || fail "the band of what is maximised"
 fi
 expect 0 'gnuplot is not installed' env PATH="$1" l2o-eval lasso.yaml --out bare --plot --sweep problem.shift.start=0,1
 [ "$(wc -l <err)" -eq 1 ] || fail "more than one word about gnuplot"

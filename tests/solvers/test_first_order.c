@@ -686,6 +686,35 @@ static void bounds_are_kept_and_the_signs_are_right(void **state) {
   }
 }
 
+/* Outside, within and on bounds of every kind: what is clipped does not move. */
+static void the_derivative_of_clipping(void **state) {
+  (void)state;
+  l2o_problem inner = sampled("quadratic:n=8,condition=50", 9, 0), p;
+  const l2o_real infinity = (l2o_real)HUGE_VAL;
+  const l2o_real lower[N] = {-infinity, -1, -1, -infinity, -1, 2, -1, -1}, upper[N] = {infinity, 1, infinity, 1, 1, 2, 1, 1};
+  const l2o_real x[N] = {9, (l2o_real)0.5, -9, (l2o_real)0.5, 9, 2, 1, -1}, moves[N] = {1, 1, 0, 1, 0, 0, 1, 1};
+  l2o_real dx[N], dout[N];
+  assert_status(l2o_problem_bounded(&p, &inner, lower, upper, NULL), L2O_OK, NULL);
+  for (size_t i = 0; i < N; i++)
+    dx[i] = 100, dout[i] = (l2o_real)(i + 1);
+  assert_status(l2o_problem_project_vjp(&p, dx, x, dout, NULL), L2O_OK, NULL);
+  for (size_t i = 0; i < N; i++)
+    assert_true(dx[i] == 100 + moves[i] * dout[i]);
+  const l2o_real *const ends[][2] = {{lower, NULL}, {NULL, upper}, {NULL, NULL}};
+  for (size_t k = 0; k < 3; k++) { /* differences, away from the kinks */
+    l2o_check check;
+    l2o_diag diag = {""};
+    l2o_problem_free(&p);
+    assert_status(l2o_problem_bounded(&p, &inner, ends[k][0], ends[k][1], NULL), L2O_OK, NULL);
+    assert_status(l2o_problem_check(&p, &check, (l2o_real[N]){9, (l2o_real)0.5, -9, (l2o_real)0.5, 9, 3, -9, 0},
+                                    BY_PRECISION(1e-6, 5e-2), 1, &diag),
+                  L2O_OK, &diag);
+    assert_true(check.project_vjp_error <= BY_PRECISION(1e-8, 1e-2));
+  }
+  l2o_problem_free(&p);
+  l2o_problem_free(&inner);
+}
+
 /* SPG2 once more, in doubles: with a first step so long that the line search has to cut it. */
 static void the_spectral_method_is_replayed(void **state) {
   (void)state;
@@ -1102,6 +1131,7 @@ int main(void) {
       cmocka_unit_test(steps_that_find_themselves_pay),
       cmocka_unit_test(lasso_solutions_satisfy_the_subgradient_condition),
       cmocka_unit_test(bounds_are_kept_and_the_signs_are_right),
+      cmocka_unit_test(the_derivative_of_clipping),
       cmocka_unit_test(the_spectral_method_is_replayed),
       cmocka_unit_test(a_step_is_found_without_a_lipschitz_constant),
       cmocka_unit_test(options_that_do_not_fit_are_refused),
