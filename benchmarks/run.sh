@@ -11,3 +11,7 @@ echo
 echo '## Training and solving beside PyTorch'
 echo
 training/run.sh
+echo
+echo '## Sums of rates beside WMMSE'
+echo
+rates/run.sh

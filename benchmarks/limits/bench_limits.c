@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How near the kernels come to what the machine gives: bench_limits ROUNDS SECONDS prints a Markdown table of the machine's limits
  * and of every kernel, measured in turn in ROUNDS rounds of SECONDS each. Every kernel is checked before it is timed. */
+#include "core/complex_small.h"
 #include "core/linalg.h"
 #include "core/matrix.h"
 #include "measure.h"
@@ -10,21 +11,30 @@
 #include "nn/lstm.h"
 #include "nn/output_scale.h"
 #include "reads.h"
+#include <complex.h>
 #include <l2o/l2o.h>
+#include <lapacke.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#undef I /* of complex.h; here it is a number of inputs */
 
 #ifdef L2O_SINGLE
 #define libm_exp expf
-static const char GEMM[] = "sgemm";
+#define lapacke_potrf LAPACKE_cpotrf
+#define lapacke_potrs LAPACKE_cpotrs
+typedef lapack_complex_float lapack_complex;
+static const char GEMM[] = "sgemm", POTRF[] = "cpotrf and cpotrs";
 static const double TOLERANCE = 1e-4; /* of the largest entry */
 #else
 #define libm_exp exp
-static const char GEMM[] = "dgemm";
+#define lapacke_potrf LAPACKE_zpotrf
+#define lapacke_potrs LAPACKE_zpotrs
+typedef lapack_complex_double lapack_complex;
+static const char GEMM[] = "dgemm", POTRF[] = "zpotrf and zpotrs";
 static const double TOLERANCE = 1e-11;
 #endif
 enum { VECTORS = 4, STEPS = 100 };
@@ -295,6 +305,162 @@ static void add_triangle(size_t n, size_t count) {
   l->bytes = (double)(n * (n + 1) / 2 * sizeof(l2o_real));
   l->from = home_of(l->bytes);
   l->flops = 2 * (double)(n * n * count);
+}
+
+/* Small complex systems A X = B, A (q, q) Hermitian, B (q, 2): as many side by side, and one by one */
+
+enum { SIDES = 2 };
+
+typedef struct systems {
+  size_t q, count;
+  l2o_real *A, *L, *B, *X;                     /* abreast */
+  l2o_real *each_A, *each_L, *each_B, *each_X; /* one behind another, columns together, as LAPACK has them */
+} systems;
+
+static void abreast_once(void *context) {
+  const systems *s = context;
+  memcpy(s->X, s->B, 2 * s->q * SIDES * l2o_lanes(s->count) * sizeof *s->X);
+  l2o_abreast_cholesky(s->L, s->A, s->q, s->count);
+  l2o_abreast_solve(s->X, s->L, L2O_SOLVE_LEFT, s->q, SIDES, s->count);
+  l2o_abreast_solve(s->X, s->L, L2O_SOLVE_LEFT_ADJOINT, s->q, SIDES, s->count);
+}
+
+static void lapack_once(void *context) {
+  const systems *s = context;
+  const lapack_int q = (lapack_int)s->q;
+  memcpy(s->each_L, s->each_A, 2 * s->q * s->q * s->count * sizeof *s->each_L);
+  memcpy(s->each_X, s->each_B, 2 * s->q * SIDES * s->count * sizeof *s->each_X);
+  for (size_t i = 0; i < s->count; i++) {
+    lapack_complex *L = (lapack_complex *)s->each_L + i * s->q * s->q, *X = (lapack_complex *)s->each_X + i * s->q * SIDES;
+    if (lapacke_potrf(LAPACK_COL_MAJOR, 'L', q, L, q) || lapacke_potrs(LAPACK_COL_MAJOR, 'L', q, SIDES, L, q, X, q))
+      must(L2O_ERR_NUMERIC);
+  }
+}
+
+/* Row i and column k of a matrix of system l, in either form */
+static void put_entry(l2o_real *abreast, l2o_real *each, const systems *s, size_t i, size_t k, size_t columns, size_t l,
+                      double _Complex value) {
+  l2o_real *a = abreast + 2 * (i * columns + k) * l2o_lanes(s->count) + l, *b = each + 2 * ((l * columns + k) * s->q + i);
+  a[0] = b[0] = (l2o_real)creal(value);
+  a[l2o_lanes(s->count)] = b[1] = (l2o_real)cimag(value);
+}
+
+/* A = G G^H + q I and B = A X, X and G normal; x (count, q, SIDES, 2) */
+static void fill_systems(systems *s, double *x) {
+  const size_t q = s->q;
+  double _Complex *G = get(q * q, sizeof *G), *A = get(q * q, sizeof *A);
+  l2o_rng rng;
+  l2o_rng_seed(&rng, 1, 80, q);
+  l2o_rng_normal(&rng, x, 2 * q * SIDES * s->count);
+  for (size_t l = 0; l < s->count; l++) {
+    const double _Complex *X = (const double _Complex *)x + l * q * SIDES;
+    l2o_rng_normal(&rng, (double *)G, 2 * q * q);
+    for (size_t i = 0; i < q; i++)
+      for (size_t j = 0; j < q; j++) {
+        A[i * q + j] = i == j ? (double)q : 0;
+        for (size_t k = 0; k < q; k++)
+          A[i * q + j] += G[i * q + k] * conj(G[j * q + k]);
+        put_entry(s->A, s->each_A, s, i, j, q, l, A[i * q + j]);
+      }
+    for (size_t i = 0; i < q; i++)
+      for (size_t k = 0; k < SIDES; k++) {
+        double _Complex sum = 0;
+        for (size_t j = 0; j < q; j++)
+          sum += A[i * q + j] * X[j * SIDES + k];
+        put_entry(s->B, s->each_B, s, i, k, SIDES, l, sum);
+      }
+  }
+  free(G);
+  free(A);
+}
+
+/* Both against the X that B was made of. */
+static void check_systems(const systems *s, const double *x) {
+  const size_t lanes = l2o_lanes(s->count), entries = 2 * s->q * SIDES * s->count;
+  l2o_real *abreast = reals(entries), *each = reals(entries);
+  for (size_t l = 0; l < s->count; l++)
+    for (size_t i = 0; i < s->q; i++)
+      for (size_t k = 0; k < SIDES; k++)
+        for (size_t part = 0; part < 2; part++) {
+          const size_t to = 2 * ((l * s->q + i) * SIDES + k) + part;
+          abreast[to] = s->X[(2 * (i * SIDES + k) + part) * lanes + l];
+          each[to] = s->each_X[2 * ((l * SIDES + k) * s->q + i) + part];
+        }
+  check("l2o_abreast_solve", abreast, x, entries);
+  check(POTRF, each, x, entries);
+  free(abreast);
+  free(each);
+}
+
+static void add_systems(size_t q, size_t count) {
+  systems *s = get(1, sizeof *s);
+  const size_t lanes = l2o_lanes(count), matrix = 2 * q * q, side = 2 * q * SIDES;
+  double *x = get(side * count, sizeof *x);
+  char name[LINE_NAME];
+  *s = (systems){.q = q,
+                 .count = count,
+                 .A = reals(matrix * lanes),
+                 .L = reals(matrix * lanes),
+                 .B = reals(side * lanes),
+                 .X = reals(side * lanes),
+                 .each_A = reals(matrix * count),
+                 .each_L = reals(matrix * count),
+                 .each_B = reals(side * count),
+                 .each_X = reals(side * count)};
+  fill_systems(s, x);
+  abreast_once(s);
+  lapack_once(s);
+  check_systems(s, x);
+  free(x);
+  snprintf(name, sizeof name, "%s of LAPACKE, %zu Hermitian %zux%zu, %d columns", POTRF, count, q, q, SIDES);
+  line *peer = line_add(name, lapack_once, s, 1);
+  snprintf(name, sizeof name, "l2o_abreast_cholesky and l2o_abreast_solve, %zu Hermitian %zux%zu, %d columns", count, q, q, SIDES);
+  line *ours = line_add(name, abreast_once, s, 1);
+  ours->beside_above = true;
+  ours->elements = peer->elements = (double)count;
+  /* q^3 / 6 and SIDES q^2 complex multiplications and additions, eight flops each */
+  ours->flops = peer->flops = 8 * (double)count * ((double)(q * q * q) / 6 + (double)(SIDES * q * q));
+}
+
+/* The gradient of a sum of rates: 3 cells of 2 users with 2 antennas */
+
+typedef struct rates {
+  l2o_problem *problem;
+  l2o_real *x, *g, *work;
+} rates;
+
+static void rates_once(void *context) {
+  const rates *r = context;
+  double f;
+  must(l2o_problem_gradient(r->problem, &f, r->g, r->x, r->work));
+}
+
+static void add_rates(size_t tx) {
+  enum { CELLS = 3, USERS = 6, RX = 2, STREAMS = 2 };
+  rates *r = get(1, sizeof *r);
+  l2o_family *family;
+  l2o_check found;
+  char name[LINE_NAME];
+  snprintf(name, sizeof name, "sum-rate:cells=%d,users=%d,tx=%zu,rx=%d,snr_db=10", CELLS, USERS / CELLS, tx, RX);
+  must(l2o_family_new(&family, name, &diag));
+  r->problem = get(1, sizeof *r->problem);
+  must(l2o_family_sample(family, r->problem, 1, L2O_PURPOSE_TRAIN, 0, &diag));
+  r->x = reals(r->problem->n);
+  r->g = reals(r->problem->n);
+  r->work = reals(l2o_problem_work_len(r->problem));
+  must(l2o_problem_start(r->problem, r->x));
+  for (size_t i = 0; i < r->problem->n; i++)
+    r->x[i] *= (l2o_real)0.9;             /* the start is where the projection has its kink */
+  if (sizeof(l2o_real) == sizeof(double)) /* floats leave no differences */
+    must(l2o_problem_check(r->problem, &found, r->x, 1e-5, 1, &diag));
+  snprintf(name, sizeof name, "gradient of sum-rate, 3 cells, 2 users, 2 antennas a user, tx = %zu", tx);
+  line *l = line_add(name, rates_once, r, 1);
+  const double pairs = USERS * USERS;
+  /* F_uw and the gradient, n^2 rx tx d each, C and Q, n^2 rx^2 d each: complex multiplications and additions */
+  l->flops = 8 * 2 * pairs * RX * STREAMS * ((double)tx + RX);
+  l->bytes = 2 * 2 * (double)(USERS * CELLS * RX * tx) * sizeof(l2o_real);
+  l->from = home_of(l->bytes);
+  l->remark = "bytes: the channels, twice; flops without the systems of the users";
 }
 
 /* Activations */
@@ -835,6 +1001,12 @@ int main(int argc, char **argv) {
   }
   add_triangle(512, 1);
   add_triangle(512, VECTORS);
+  for (size_t q = 2; q <= 4; q += 2) {
+    add_systems(q, 6);
+    add_systems(q, 256);
+  }
+  add_rates(4);
+  add_rates(64);
   add_elements("exp of libm", libm_exp_once, exp, false);
   add_elements("l2o_exp", exp_once, exp, true);
   add_elements("2 sigmoid by exp of libm", libm_sigmoid2_once, double_sigmoid2, false);

@@ -14,7 +14,7 @@ l2o_diag diag;
 void must(l2o_status status) {
   if (status == L2O_OK)
     return;
-  fprintf(stderr, "benchmark of training: %s\n", diag.text[0] ? diag.text : l2o_strerror(status));
+  fprintf(stderr, "benchmark: %s\n", diag.text[0] ? diag.text : l2o_strerror(status));
   exit(1);
 }
 
@@ -29,7 +29,7 @@ size_t size_of(const char *text) {
   char *end;
   unsigned long long value = strtoull(text, &end, 10);
   if (*end || value == 0) {
-    fprintf(stderr, "benchmark of training: '%s' is not a positive number\n", text);
+    fprintf(stderr, "benchmark: '%s' is not a positive number\n", text);
     exit(2);
   }
   return (size_t)value;
@@ -41,14 +41,14 @@ const char *in(char path[PATH_SIZE], const char *folder, const char *name) {
   return path;
 }
 
-static double now(void) {
+double now(void) {
   const char *name = getenv("L2O_CLOCK");
   struct timespec t;
   clock_gettime(name && strcmp(name, "processor") == 0 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int ascending(const void *a, const void *b) {
+int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
 }
