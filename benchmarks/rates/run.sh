@@ -70,7 +70,7 @@ for tx in $sizes; do
     round=$((round + 1))
   done
 done
-awk -v rule="$solver, $layers steps" -f $here/report.awk "$work/lines.csv"
+awk -v rule="$solver" -f $here/report.awk "$work/lines.csv"
 
 echo
 echo "| ${LATENCY:-100000} channels one by one, tx = ${sizes%% *}, us | median | 99 % | 99.9 % | most |"
