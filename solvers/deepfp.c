@@ -11,6 +11,7 @@
 #include "nn/deepfp.h"
 #include "core/diag.h"
 #include "core/linalg.h"
+#include "core/pieces.h"
 #include "problems/sum_rate.h"
 #include "solvers.h"
 #include <math.h>
@@ -44,31 +45,23 @@ static size_t lay_out(layer *l, const l2o_iterate *it, l2o_real *scratch) {
   l->bound = (l2o_rate_bound)l2o_deepfp_bound(it->model);
   l->n = it->n;
   l->entries = it->n / d->n;
-  const struct {
-    l2o_real **at;
-    size_t length;
-  } pieces[] = {{&l->lambda, d->sizes.cells},
-                {&l->scale, d->sizes.cells},
-                {&l->R, it->n},
-                {&l->next, it->n},
-                {&l->o, d->lanes},
-                {&l->record, l2o_deepfp_record_len(it->model, d->n)},
-                {&l->bound_scratch, l2o_rate_lambda_scratch(d, l->bound)},
-                {&l->g_again, it->n},
-                {&l->dnext, it->n},
-                {&l->dR, it->n},
-                {&l->d_o, d->lanes},
-                {&l->dP, 2 * d->sizes.rx * d->sizes.rx * d->lanes}};
-  size_t used = 0;
-  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-    *pieces[i].at = scratch ? scratch + used : NULL;
-    used += l2o_whole_lines(pieces[i].length);
-  }
+  const l2o_piece pieces[] = {{&l->lambda, d->sizes.cells},
+                              {&l->scale, d->sizes.cells},
+                              {&l->R, it->n},
+                              {&l->next, it->n},
+                              {&l->o, d->lanes},
+                              {&l->record, l2o_deepfp_record_len(it->model, d->n)},
+                              {&l->bound_scratch, l2o_rate_lambda_scratch(d, l->bound)},
+                              {&l->g_again, it->n},
+                              {&l->dnext, it->n},
+                              {&l->dR, it->n},
+                              {&l->d_o, d->lanes},
+                              {&l->dP, 2 * d->sizes.rx * d->sizes.rx * d->lanes}};
   if (scratch) {
     l->at = l2o_rate_point_at(d, it->work);
     l->curve = l2o_rate_curve_at(d, it->work);
   }
-  return used;
+  return L2O_LAY_OUT(scratch, pieces);
 }
 
 static size_t scratch_len(const l2o_iterate *it) {

@@ -15,6 +15,7 @@
  * For the derivative the inputs of the network and lambda are constants (docs/derivations/sum_rate_learned.md). */
 #include "core/diag.h"
 #include "core/linalg.h"
+#include "core/pieces.h"
 #include "core/real.h"
 #include "nn/activation.h"
 #include "nn/rate_network.h"
@@ -68,47 +69,39 @@ static size_t lay_out(layer *l, const l2o_iterate *it, l2o_real *scratch) {
   const size_t n = l->n = it->n, N = l->N = lifted_len(it), lanes = d->lanes, O = net->outputs, q = net->products;
   const size_t turned = 4 * net->lift.r * d->sizes.streams + 2 * (1 + net->lift.r);
   l->entries = n / d->n;
-  const struct {
-    l2o_real **at;
-    size_t length;
-  } pieces[] = {{&l->lambda, d->sizes.cells},
-                {&l->scale, d->sizes.cells},
-                {&l->mu, d->sizes.cells},
-                {&l->T, q ? n : 0},
-                {&l->R, q * n},
-                {&l->moments, L2O_RATE_MOMENTS * lanes},
-                {&l->phi, L2O_RATE_NODE * lanes},
-                {&l->edges, L2O_RATE_EDGE * d->n * lanes},
-                {&l->own, lanes},
-                {&l->o, O * lanes},
-                {&l->c, O * lanes},
-                {&l->record, l2o_rate_record_len(net, d->n)},
-                {&l->next, n},
-                {&l->Y, (1 + q) * N},
-                {&l->X, N},
-                {&l->X_next, N},
-                {&l->turned, turned},
-                {&l->g_again, n},
-                {&l->dnext, n},
-                {&l->dG, n},
-                {&l->dR, n},
-                {&l->dT, n},
-                {&l->dproducts, q * n},
-                {&l->dP, 2 * d->sizes.rx * d->sizes.rx * lanes},
-                {&l->dc, O * lanes},
-                {&l->dX, N},
-                {&l->dY, N},
-                {&l->bound_scratch, net->scaled ? l2o_rate_lambda_scratch(d, (l2o_rate_bound)net->bound) : 0}};
-  size_t used = 0;
-  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-    *pieces[i].at = scratch ? scratch + used : NULL;
-    used += l2o_whole_lines(pieces[i].length);
-  }
+  const l2o_piece pieces[] = {{&l->lambda, d->sizes.cells},
+                              {&l->scale, d->sizes.cells},
+                              {&l->mu, d->sizes.cells},
+                              {&l->T, q ? n : 0},
+                              {&l->R, q * n},
+                              {&l->moments, L2O_RATE_MOMENTS * lanes},
+                              {&l->phi, L2O_RATE_NODE * lanes},
+                              {&l->edges, L2O_RATE_EDGE * d->n * lanes},
+                              {&l->own, lanes},
+                              {&l->o, O * lanes},
+                              {&l->c, O * lanes},
+                              {&l->record, l2o_rate_record_len(net, d->n)},
+                              {&l->next, n},
+                              {&l->Y, (1 + q) * N},
+                              {&l->X, N},
+                              {&l->X_next, N},
+                              {&l->turned, turned},
+                              {&l->g_again, n},
+                              {&l->dnext, n},
+                              {&l->dG, n},
+                              {&l->dR, n},
+                              {&l->dT, n},
+                              {&l->dproducts, q * n},
+                              {&l->dP, 2 * d->sizes.rx * d->sizes.rx * lanes},
+                              {&l->dc, O * lanes},
+                              {&l->dX, N},
+                              {&l->dY, N},
+                              {&l->bound_scratch, net->scaled ? l2o_rate_lambda_scratch(d, (l2o_rate_bound)net->bound) : 0}};
   if (scratch) {
     l->at = l2o_rate_point_at(d, it->work);
     l->curve = l2o_rate_curve_at(d, it->work);
   }
-  return used;
+  return L2O_LAY_OUT(scratch, pieces);
 }
 
 static size_t scratch_len(const l2o_iterate *it) {

@@ -5,6 +5,7 @@
 #include "core/diag.h"
 #include "core/hermitian.h"
 #include "core/linalg.h"
+#include "core/pieces.h"
 #include "problems/families.h"
 #include "problems/precoders.h"
 #include <math.h>
@@ -15,49 +16,34 @@ static const double LN2 = 0.69314718055994530942;
 
 /* ---- the pieces of a point ---- */
 
-/* Lays out pieces of these lengths, one after another; `work` may be NULL. */
-typedef struct piece {
-  l2o_real **at;
-  size_t length;
-} piece;
-static size_t lay_out(l2o_real *work, const piece *pieces, size_t count) {
-  size_t used = 0;
-  for (size_t i = 0; i < count; i++) {
-    *pieces[i].at = work ? work + used : NULL;
-    used += pieces[i].length;
-  }
-  return used;
-}
-
 static size_t point_layout(l2o_rate_point *at, const l2o_sum_rate *d, l2o_real *work) {
   const size_t rx = d->sizes.rx, s = d->sizes.streams, entry = 2 * d->lanes;
   const size_t received = entry * rx * s, square = entry * rx * rx, weight = entry * s * s;
-  const piece pieces[] = {
-      {&at->F, d->n * received}, {&at->own, received},      {&at->J, square},
-      {&at->L, square},          {&at->Z, received},        {&at->W, weight},
-      {&at->root, weight},       {&at->rate, d->lanes},     {&at->T, received},
-      {&at->X, received},        {&at->U, received},        {&at->M, square},
-      {&at->mine, received},     {&at->Q, d->n * received}, {&at->x, l2o_whole_lines(2 * d->n * d->sizes.tx * s)}};
-  return lay_out(work, pieces, sizeof pieces / sizeof *pieces);
+  const l2o_piece pieces[] = {{&at->F, d->n * received}, {&at->own, received},      {&at->J, square},
+                              {&at->L, square},          {&at->Z, received},        {&at->W, weight},
+                              {&at->root, weight},       {&at->rate, d->lanes},     {&at->T, received},
+                              {&at->X, received},        {&at->U, received},        {&at->M, square},
+                              {&at->mine, received},     {&at->Q, d->n * received}, {&at->x, 2 * d->n * d->sizes.tx * s}};
+  return L2O_LAY_OUT(work, pieces);
 }
 
 static size_t curve_layout(l2o_rate_curve *c, const l2o_sum_rate *d, l2o_real *work) {
   const size_t rx = d->sizes.rx, s = d->sizes.streams, entry = 2 * d->lanes;
   const size_t received = entry * rx * s, square = entry * rx * rx;
-  const piece pieces[] = {{&c->P, square},
-                          {&c->T, d->n * received},
-                          {&c->own, received},
-                          {&c->R, d->n * received},
-                          {&c->mine, received},
-                          {&c->Q, d->n * received},
-                          {&c->A, square},
-                          {&c->B, square},
-                          {&c->N, square},
-                          {&c->Y, square},
-                          {&c->K, square},
-                          {&c->KC, square},
-                          {&c->g, 2 * d->n * d->sizes.tx * s}};
-  return lay_out(work, pieces, sizeof pieces / sizeof *pieces);
+  const l2o_piece pieces[] = {{&c->P, square},
+                              {&c->T, d->n * received},
+                              {&c->own, received},
+                              {&c->R, d->n * received},
+                              {&c->mine, received},
+                              {&c->Q, d->n * received},
+                              {&c->A, square},
+                              {&c->B, square},
+                              {&c->N, square},
+                              {&c->Y, square},
+                              {&c->K, square},
+                              {&c->KC, square},
+                              {&c->g, 2 * d->n * d->sizes.tx * s}};
+  return L2O_LAY_OUT(work, pieces);
 }
 
 size_t l2o_rate_point_len(const l2o_sum_rate *d) {

@@ -13,33 +13,6 @@
 enum { N = 2 * 4 * 3 * 2, USERS = 4 }; /* unknowns of FAMILY */
 static const char RULE[] = "deepfp";
 
-/* Weights N(0, spread^2), biases too. */
-static l2o_model *random_model(const char *spec, double spread, uint64_t seed) {
-  l2o_model *model = model_of(spec, 1);
-  randomise(model, seed, spread);
-  return model;
-}
-
-/* Where `count` steps from x0, or from the start, end; rates: f before the first and after every one, or NULL. */
-static l2o_result follow(const char *rule, const char *options, const l2o_model *model, const l2o_problem *p, l2o_real *x,
-                         double *rates, size_t count) {
-  l2o_settings s = l2o_settings_default();
-  l2o_diag diag = {""};
-  l2o_result result;
-  l2o_trace *trace;
-  assert_status(l2o_trace_new(&trace, count + 1, 0), L2O_OK, NULL);
-  s.options = options, s.iterations = count, s.traces = &trace;
-  assert_status(l2o_problem_start(p, x), L2O_OK, NULL);
-  assert_status(l2o_minimize(solver_named(rule), model, p, x, &result, &s, &diag), L2O_OK, &diag);
-  size_t seen;
-  const l2o_record *records = l2o_trace_records(trace, &seen);
-  assert_int_equal(seen, count + 1);
-  for (size_t k = 0; rates && k <= count; k++)
-    rates[k] = -records[k].objective;
-  l2o_trace_free(trace);
-  return result;
-}
-
 /* ---- forward ---- */
 
 static void with_zero_outputs_it_is_fastfp(void **state) {
@@ -60,7 +33,7 @@ static void with_zero_outputs_it_is_fastfp(void **state) {
         l2o_model *model = model_of(spec, seed);
         l2o_problem p = sampled(cases[c].family, 1, seed);
         l2o_real *x = malloc(2 * p.n * sizeof *x);
-        follow(RULE, "", model, &p, x, NULL, 12), follow("fastfp", lambda, NULL, &p, x + p.n, NULL, 12);
+        rates_along(RULE, "", model, &p, x, NULL, 12), rates_along("fastfp", lambda, NULL, &p, x + p.n, NULL, 12);
         assert_same_reals(x, x + p.n, p.n);
         free(x);
         l2o_problem_free(&p);
@@ -143,7 +116,7 @@ static void the_step_is_the_formula(void **state) {
       next[i] = x[i] + (l2o_real)(1 + o) * R[i];
   }
   l2o_rate_project(next, d, next);
-  follow(RULE, "", model, &p, x, NULL, 1);
+  rates_along(RULE, "", model, &p, x, NULL, 1);
   for (size_t i = 0; i < N; i++)
     assert_close(x[i], next[i], BY_PRECISION(1e-12, 1e-4), BY_PRECISION(1e-13, 1e-5));
   free(work);
@@ -164,7 +137,7 @@ static void units_do_not_matter(void **state) {
   assert_status(l2o_sum_rate_new(&p[1], H, NULL, NULL, 1.2, 8, &sizes, NULL), L2O_OK, NULL);
   assert_status(l2o_sum_rate_new(&p[2], H, weights, NULL, 0.3, 2, &sizes, NULL), L2O_OK, NULL);
   for (size_t i = 0; i < 3; i++)
-    follow(RULE, "", model, &p[i], x[i], NULL, 3);
+    rates_along(RULE, "", model, &p[i], x[i], NULL, 3);
   for (size_t i = 0; i < N; i++) {
     assert_close(x[1][i], 2 * x[0][i], BY_PRECISION(1e-11, 1e-3), BY_PRECISION(1e-12, 1e-4));
     assert_close(x[2][i], x[0][i], BY_PRECISION(1e-11, 1e-3), BY_PRECISION(1e-12, 1e-4));
@@ -413,11 +386,11 @@ static void training_raises_the_rate(void **state) {
   for (uint64_t i = 0; i < INSTANCES; i++) {
     l2o_problem p = sampled(FAMILY_OF_EIGHT, 5, i);
     l2o_real x[128];
-    follow(RULE, "", model, &p, x, rates, LAYERS);
+    rates_along(RULE, "", model, &p, x, rates, LAYERS);
     trained += rates[LAYERS] / INSTANCES;
-    follow("fastfp", "", NULL, &p, x, rates, LAYERS);
+    rates_along("fastfp", "", NULL, &p, x, rates, LAYERS);
     fastfp += rates[LAYERS] / INSTANCES;
-    follow("fastfp", "lambda=trace", NULL, &p, x, rates, LAYERS);
+    rates_along("fastfp", "lambda=trace", NULL, &p, x, rates, LAYERS);
     trace += rates[LAYERS] / INSTANCES;
     l2o_problem_free(&p);
   }
@@ -439,10 +412,10 @@ static void guards_keep_their_word(void **state) {
     l2o_problem p = sampled(FAMILY, 6, seed);
     l2o_real x[N];
     double classical[T + 1], alone[T + 1], shadow[T + 1], descent[T + 1];
-    follow("fastfp", seed % 3 ? "lambda=trace" : "", NULL, &p, x, classical, T);
-    follow(RULE, "", model, &p, x, alone, T);
-    follow(RULE, "guard=shadow", model, &p, x, shadow, T);
-    const l2o_result r = follow(RULE, "guard=descent", model, &p, x, descent, T);
+    rates_along("fastfp", seed % 3 ? "lambda=trace" : "", NULL, &p, x, classical, T);
+    rates_along(RULE, "", model, &p, x, alone, T);
+    rates_along(RULE, "guard=shadow", model, &p, x, shadow, T);
+    const l2o_result r = rates_along(RULE, "guard=descent", model, &p, x, descent, T);
     for (size_t k = 1; k <= T; k++) {
       assert_true(shadow[k] >= classical[k]);
       assert_true(descent[k] >= descent[k - 1] - BY_PRECISION(1e-12, 1e-5));
@@ -496,7 +469,7 @@ static void a_model_comes_back_bit_for_bit(void **state) {
   assert_same_reals(w, v, count);
   l2o_problem p = sampled(FAMILY, 7, 0);
   l2o_real x[2][N];
-  follow(RULE, "", model, &p, x[0], NULL, 3), follow(RULE, "", loaded, &p, x[1], NULL, 3);
+  rates_along(RULE, "", model, &p, x[0], NULL, 3), rates_along(RULE, "", loaded, &p, x[1], NULL, 3);
   assert_same_reals(x[0], x[1], N);
   l2o_problem_free(&p);
   l2o_model_free(model), l2o_model_free(loaded);

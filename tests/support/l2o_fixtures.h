@@ -321,4 +321,31 @@ static inline int remove_folder(void **state) {
     closedir(directory);
   return rmdir(folder);
 }
+
+/* A model whose learned entries are N(0, spread^2). */
+static inline l2o_model *random_model(const char *spec, double spread, uint64_t seed) {
+  l2o_model *model = model_of(spec, 1);
+  randomise(model, seed, spread);
+  return model;
+}
+
+/* Where `count` steps from the problem's start end; rates: minus f before the first and after every one, or NULL. */
+static inline l2o_result rates_along(const char *rule, const char *options, const l2o_model *model, const l2o_problem *p,
+                                     l2o_real *x, double *rates, size_t count) {
+  l2o_settings s = l2o_settings_default();
+  l2o_diag diag = {""};
+  l2o_result result;
+  l2o_trace *trace;
+  assert_status(l2o_trace_new(&trace, count + 1, 0), L2O_OK, NULL);
+  s.options = options, s.iterations = count, s.traces = &trace;
+  assert_status(l2o_problem_start(p, x), L2O_OK, NULL);
+  assert_status(l2o_minimize(solver_named(rule), model, p, x, &result, &s, &diag), L2O_OK, &diag);
+  size_t seen;
+  const l2o_record *records = l2o_trace_records(trace, &seen);
+  assert_int_equal(seen, count + 1);
+  for (size_t k = 0; rates && k <= count; k++)
+    rates[k] = -records[k].objective;
+  l2o_trace_free(trace);
+  return result;
+}
 #endif

@@ -10,38 +10,11 @@ enum { K = 4, MOST = 32 };
 #define SMALL "power-control-mlp:links=4,hidden=6,hidden2=5,hidden3=7"
 static const char RULE[] = "power-control-mlp";
 
-/* Weights N(0, spread^2), biases too. */
-static l2o_model *random_model(const char *spec, double spread, uint64_t seed) {
-  l2o_model *model = model_of(spec, 1);
-  randomise(model, seed, spread);
-  return model;
-}
-
 static l2o_problem links_of(const l2o_real *G, const l2o_real *a, double noise, double power) {
   l2o_problem p;
   l2o_diag diag = {""};
   assert_status(l2o_power_control_new(&p, G, a, NULL, noise, power, K, &diag), L2O_OK, &diag);
   return p;
-}
-
-/* Where `count` steps end; rates: f before the first and after every one, or NULL. */
-static l2o_result follow(const char *rule, const char *options, const l2o_model *model, const l2o_problem *p, l2o_real *x,
-                         double *rates, size_t count) {
-  l2o_settings s = l2o_settings_default();
-  l2o_diag diag = {""};
-  l2o_result result;
-  l2o_trace *trace;
-  assert_status(l2o_trace_new(&trace, count + 1, 0), L2O_OK, NULL);
-  s.options = options, s.iterations = count, s.traces = &trace;
-  assert_status(l2o_problem_start(p, x), L2O_OK, NULL);
-  assert_status(l2o_minimize(solver_named(rule), model, p, x, &result, &s, &diag), L2O_OK, &diag);
-  size_t seen;
-  const l2o_record *records = l2o_trace_records(trace, &seen);
-  assert_int_equal(seen, count + 1);
-  for (size_t k = 0; rates && k <= count; k++)
-    rates[k] = -records[k].objective;
-  l2o_trace_free(trace);
-  return result;
 }
 
 /* ---- the network ---- */
@@ -91,7 +64,7 @@ static void the_powers_are_the_formula(void **state) {
     }
     affine(y, model, "out", z);
     l2o_problem p = links_of(G, a, noise, power);
-    l2o_result r = follow(RULE, "", model, &p, x, NULL, 1);
+    l2o_result r = rates_along(RULE, "", model, &p, x, NULL, 1);
     for (size_t i = 0; i < K; i++)
       assert_close(x[i], power / (1 + exp(-y[i])), BY_PRECISION(1e-13, 1e-5), BY_PRECISION(1e-14, 1e-6));
     assert_true(r.last.value_calls == 0 && r.last.gradient_calls == 0);
@@ -111,7 +84,7 @@ static void units_do_not_matter(void **state) {
     scaled[i] = G[i] / 16;
   }
   l2o_problem p = links_of(G, NULL, 1, 2), q = links_of(scaled, NULL, 4, 128);
-  follow(RULE, "", model, &p, x[0], NULL, 1), follow(RULE, "", model, &q, x[1], NULL, 1);
+  rates_along(RULE, "", model, &p, x[0], NULL, 1), rates_along(RULE, "", model, &q, x[1], NULL, 1);
   for (size_t i = 0; i < K; i++)
     assert_true(x[1][i] == 64 * x[0][i] && x[0][i] > 0 && x[0][i] < 2);
   l2o_problem_free(&p), l2o_problem_free(&q);
@@ -125,8 +98,8 @@ static void the_first_step_is_all_there_is(void **state) {
   l2o_problem p = sampled("power-control:links=4,start=uniform", 1, 0), full = sampled("power-control:links=4", 1, 0);
   l2o_real x[3][K], from[K];
   double rates[6];
-  follow(RULE, "", model, &p, x[0], NULL, 1), follow(RULE, "", model, &p, x[1], rates, 5);
-  follow(RULE, "", model, &full, x[2], NULL, 1);
+  rates_along(RULE, "", model, &p, x[0], NULL, 1), rates_along(RULE, "", model, &p, x[1], rates, 5);
+  rates_along(RULE, "", model, &full, x[2], NULL, 1);
   assert_same_reals(x[0], x[1], K);
   assert_same_reals(x[0], x[2], K);
   assert_true(rates[0] != rates[1]);
@@ -324,7 +297,7 @@ static void what_does_not_fit_is_refused(void **state) {
   l2o_family_free(shifted);
   p = sampled("power-control:links=4,weights=random", 1, 0);
   l2o_real x[K];
-  follow(RULE, "", seeing, &p, x, NULL, 1); /* which one that sees them takes */
+  rates_along(RULE, "", seeing, &p, x, NULL, 1); /* which one that sees them takes */
   l2o_problem_free(&p);
   l2o_model_free(model), l2o_model_free(seeing);
   static const char *const specs[][2] = {{"links=0", "links = 0"}, {"hidden2=0", "hidden2 = 0"}, {"depth=4", "depth"}};
@@ -348,10 +321,10 @@ static void guards_keep_their_word(void **state) {
     l2o_problem p = sampled("power-control:links=4,snr_db=6", 2, seed);
     l2o_real x[K];
     double classical[T + 1], alone[T + 1], shadow[T + 1], descent[T + 1];
-    follow("wmmse-power", "", NULL, &p, x, classical, T);
-    follow(RULE, "", model, &p, x, alone, T);
-    follow(RULE, "guard=shadow", model, &p, x, shadow, T);
-    const l2o_result r = follow(RULE, "guard=descent", model, &p, x, descent, T);
+    rates_along("wmmse-power", "", NULL, &p, x, classical, T);
+    rates_along(RULE, "", model, &p, x, alone, T);
+    rates_along(RULE, "guard=shadow", model, &p, x, shadow, T);
+    const l2o_result r = rates_along(RULE, "guard=descent", model, &p, x, descent, T);
     for (size_t k = 1; k <= T; k++) {
       assert_true(shadow[k] == fmax(classical[k], alone[k]));
       assert_true(descent[k] >= descent[k - 1] - BY_PRECISION(1e-12, 1e-5));
@@ -379,7 +352,7 @@ static void a_model_comes_back_bit_for_bit(void **state) {
   assert_same_reals(w, v, count);
   l2o_problem p = sampled(FAMILY, 3, 0);
   l2o_real x[2][K];
-  follow(RULE, "", model, &p, x[0], NULL, 1), follow(RULE, "", loaded, &p, x[1], NULL, 1);
+  rates_along(RULE, "", model, &p, x[0], NULL, 1), rates_along(RULE, "", loaded, &p, x[1], NULL, 1);
   assert_same_reals(x[0], x[1], K);
   l2o_problem_free(&p);
   l2o_model_free(model), l2o_model_free(loaded);
@@ -427,10 +400,10 @@ static void training_raises_the_rate(void **state) {
       l2o_real x[K];
       double rates[101];
       assert_status(l2o_family_sample(family, &p, 1, L2O_PURPOSE_EVAL, i, &diag), L2O_OK, &diag);
-      follow(RULE, "", model, &p, x, rates, 1);
+      rates_along(RULE, "", model, &p, x, rates, 1);
       mean[stage] += rates[1] / INSTANCES;
       if (stage == 1) {
-        follow("wmmse-power", "", NULL, &p, x, rates, 100);
+        rates_along("wmmse-power", "", NULL, &p, x, rates, 100);
         mean[0] += rates[0] / INSTANCES;
         mean[3] += rates[100] / INSTANCES;
       }

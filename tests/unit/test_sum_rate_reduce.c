@@ -4,22 +4,14 @@
 
 #include "problems/sum_rate.h"
 
-static double value_of(const l2o_problem *p, const l2o_real *x) {
-  l2o_real *work = malloc((l2o_problem_work_len(p) + 1) * sizeof *work);
-  double f;
-  assert_status(l2o_problem_value(p, &f, x, work), L2O_OK, NULL);
-  free(work);
-  return f;
-}
-
 /* x after so many steps from the problem's start */
 static l2o_real *after(const l2o_problem *p, const char *solver, size_t iterations) {
   l2o_real *x = malloc(p->n * sizeof *x);
   l2o_settings settings = l2o_settings_default();
-  l2o_diag diag;
+  l2o_diag diag = {""};
   settings.iterations = iterations;
   assert_status(l2o_problem_start(p, x), L2O_OK, NULL);
-  assert_status(l2o_minimize(l2o_solver_find(solver, &diag), NULL, p, x, NULL, &settings, &diag), L2O_OK, &diag);
+  assert_status(l2o_minimize(solver_named(solver), NULL, p, x, NULL, &settings, &diag), L2O_OK, &diag);
   return x;
 }
 
@@ -41,7 +33,7 @@ static void the_smaller_problem_is_the_same(void **state) {
     for (size_t k = 0; k < 3; k++) {
       l2o_real *x = after(&p, solvers[k], 6), *y = after(&small, solvers[k], 6), *expanded = malloc(p.n * sizeof *expanded);
       assert_status(l2o_sum_rate_expand(expanded, &p, &small, y), L2O_OK, NULL);
-      assert_close(value_of(&small, y), value_of(&p, expanded), tolerance, tolerance);
+      assert_close(value_at(&small, y), value_at(&p, expanded), tolerance, tolerance);
       for (size_t j = 0; j < d->sizes.cells; j++) { /* powers */
         double big = 0, little = 0;
         for (size_t e = j * l2o_rate_block(d); e < (j + 1) * l2o_rate_block(d); e++)
@@ -76,8 +68,8 @@ static void dependent_channels(void **state) {
   l2o_real *x = after(&p, "fastfp", 20), *y = after(&small, "fastfp", 20), *expanded = malloc(p.n * sizeof *expanded);
   assert_status(l2o_sum_rate_expand(expanded, &p, &small, y), L2O_OK, NULL);
   const double tolerance = BY_PRECISION(1e-8, 1e-3);
-  assert_close(value_of(&p, expanded), value_of(&p, x), tolerance, 0);
-  assert_close(value_of(&p, expanded), value_of(&small, y), tolerance, 0);
+  assert_close(value_at(&p, expanded), value_at(&p, x), tolerance, 0);
+  assert_close(value_at(&p, expanded), value_at(&small, y), tolerance, 0);
   free(x), free(y), free(expanded);
   l2o_problem_free(&small);
   l2o_problem_free(&p);
@@ -112,7 +104,7 @@ static void families_reduce(void **state) {
   l2o_problem same = sampled("sum-rate:tx=8,reduced=true", 3, 2);
   assert_true(small.n == 2 * 6 * 12 * 2 && same.n == 2 * 6 * 8 * 2);
   l2o_real *x = after(&whole, "wmmse", 3), *y = after(&small, "wmmse", 3);
-  assert_close(value_of(&whole, x), value_of(&small, y), BY_PRECISION(1e-10, 2e-4), 0);
+  assert_close(value_at(&whole, x), value_at(&small, y), BY_PRECISION(1e-10, 2e-4), 0);
   free(x), free(y);
   l2o_problem_free(&whole);
   l2o_problem_free(&small);
