@@ -88,6 +88,8 @@ static l2o_status new_empty(l2o_model **out, const char *spec, l2o_diag *diag) {
     return l2o_fail(diag, L2O_ERR_NOMEM, "model: out of memory");
   model->type = type;
   status = l2o_options_parse(type->kind.options, model->options, name, rest, diag);
+  if (!status && type->check)
+    status = type->check(model->options, diag);
   if (!status && !l2o_options_format(type->kind.options, model->options, name, model->spec, sizeof model->spec))
     status = l2o_fail(diag, L2O_ERR_ARG, "model: the specification is too long");
   if (!status) {

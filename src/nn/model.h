@@ -19,6 +19,8 @@ typedef struct l2o_model_type {
   /* Names, shapes and learned flags of the tensors; offsets and counts are filled in by the caller. Returns how many, 0 when a size
    * overflows. */
   size_t (*describe)(l2o_model_tensor *tensors, const double *options);
+  /* Do the options fit together? A sentence if not. NULL: any do. */
+  l2o_status (*check)(const double *options, l2o_diag *diag);
   l2o_status (*initialise)(l2o_model *model, uint64_t seed);
   /* Initial weights for a matrix, and the notes that the model takes of it; commit() follows. NULL: the model is for any problem.
    * On failure nothing has changed. */

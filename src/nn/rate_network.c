@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/rate_network.h"
+#include "core/diag.h"
 #include <l2o/random.h>
 #include <math.h>
 #include <string.h>
@@ -38,11 +39,24 @@ static const l2o_option pga_options[] = {
     {0},
 };
 
+/* What lifts or turns is for one number of antennas, and safe steps do neither. */
+static l2o_status check_lo(const double *o, l2o_diag *diag) {
+  const size_t tx = (size_t)o[LO_TX], lift = (size_t)o[LO_LIFT], rank = (size_t)o[LO_RANK], m = lift > tx ? lift : tx;
+  if (!lift && !rank)
+    return L2O_OK;
+  if (o[LO_SAFE] > 0)
+    return l2o_fail(diag, L2O_ERR_ARG, "sum-rate-lo: safe=true has one step a base station; expected lift=0 and rank=0");
+  if (!tx)
+    return l2o_fail(diag, L2O_ERR_ARG, "sum-rate-lo: lift = %zu, rank = %zu need tx, the antennas of a base station", lift, rank);
+  if (lift && lift < tx)
+    return l2o_fail(diag, L2O_ERR_ARG, "sum-rate-lo: lift = %zu: expected 0, or tx = %zu or more", lift, tx);
+  if (rank > m)
+    return l2o_fail(diag, L2O_ERR_ARG, "sum-rate-lo: rank = %zu: expected at most the %zu dimensions there are", rank, m);
+  return L2O_OK;
+}
+
 static bool is_lo(const l2o_model_type *type) {
   return type == &l2o_model_type_sum_rate_lo;
-}
-static size_t at_least(size_t a, size_t b) {
-  return a > b ? a : b;
 }
 
 /* Everything that the options say. */
@@ -61,8 +75,8 @@ static l2o_rate_network shape_of(const double *o, bool lo) {
     net.scaled = true;
     net.bound = (int)o[LO_LAMBDA];
     const size_t tx = (size_t)o[LO_TX], lift = (size_t)o[LO_LIFT], rank = (size_t)o[LO_RANK];
-    if (!net.safe && tx && (lift || rank))
-      net.lift = (l2o_rate_lift){.tx = tx, .m = at_least(lift, tx), .r = rank < at_least(lift, tx) ? rank : at_least(lift, tx)};
+    if (lift || rank)
+      net.lift = (l2o_rate_lift){.tx = tx, .m = lift ? lift : tx, .r = rank};
   } else {
     net.network = o[PGA_STEPS] > 0;
     net.step = o[PGA_STEP];
@@ -283,13 +297,13 @@ void l2o_rate_network_backward(const l2o_model *model, double *sum, const l2o_re
   L2O_DISPATCH(l2o_rate_outer_sums, (dA, F, NULL, d1, phi, h, F, n));
 }
 
-#define RATE_NETWORK(rule, text, which)                                                                                            \
+#define RATE_NETWORK(rule, text, which, check_options)                                                                             \
   {                                                                                                                                \
-    .kind = {.name = rule, .meaning = text, .options = which##_options}, .describe = describe_##which, .initialise = initialise,   \
-    .table_bytes = table_bytes, .commit = commit, .sum_len = sum_len, .gradient = gradient, .layers = layers,                      \
-    .step_scale = step_scale,                                                                                                      \
+    .kind = {.name = rule, .meaning = text, .options = which##_options}, .describe = describe_##which, .check = check_options,     \
+    .initialise = initialise, .table_bytes = table_bytes, .commit = commit, .sum_len = sum_len, .gradient = gradient,              \
+    .layers = layers, .step_scale = step_scale,                                                                                    \
   }
 const l2o_model_type l2o_model_type_sum_rate_lo =
-    RATE_NETWORK("sum-rate-lo", "graph network over users for the update of precoders", lo);
+    RATE_NETWORK("sum-rate-lo", "graph network over users for the update of precoders", lo, check_lo);
 const l2o_model_type l2o_model_type_sum_rate_pga =
-    RATE_NETWORK("sum-rate-pga", "steps and momentum of projected gradient ascent on sums of rates", pga);
+    RATE_NETWORK("sum-rate-pga", "steps and momentum of projected gradient ascent on sums of rates", pga, NULL);

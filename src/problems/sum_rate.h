@@ -76,9 +76,9 @@ void l2o_rate_ascent(l2o_real *g, const l2o_rate_point *at, const l2o_sum_rate *
 /* Products with D_j, and the way back through them and the gradient. Their room lies behind the pieces of the point. */
 typedef struct l2o_rate_curve {
   l2o_real *P;       /* (rx, rx) P_u = a_u X_u X_u^H = a_u (J_u^-1 - C_u^-1):  D_j = sum_u H_uj^H P_u H_uj */
-  l2o_real *T, *own; /* as F and own of the point, of another matrix than V */
-  l2o_real *R, *mine;
-  l2o_real *Q;
+  l2o_real *T, *own; /* as F and own of the point: what is received of another matrix than V */
+  /* scratch */
+  l2o_real *R, *mine, *Q;           /* n of (rx, d); (rx, d); n of (rx, d) */
   l2o_real *A, *B, *N, *Y, *K, *KC; /* (rx, rx) */
   l2o_real *g;                      /* (unknowns) */
 } l2o_rate_curve;

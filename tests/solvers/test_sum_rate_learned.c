@@ -752,6 +752,22 @@ static void what_does_not_fit_is_refused(void **state) {
     l2o_model_free(model);
     l2o_problem_free(&p);
   }
+  static const char *const options[][2] = {
+      {"lift=8", "sum-rate-lo: lift = 8, rank = 0 need tx, the antennas of a base station"},
+      {"rank=2", "sum-rate-lo: lift = 0, rank = 2 need tx, the antennas of a base station"},
+      {"tx=4,lift=3", "sum-rate-lo: lift = 3: expected 0, or tx = 4 or more"},
+      {"tx=4,rank=5", "sum-rate-lo: rank = 5: expected at most the 4 dimensions there are"},
+      {"tx=4,lift=8,rank=9", "sum-rate-lo: rank = 9: expected at most the 8 dimensions there are"},
+      {"tx=4,rank=2,safe=true", "sum-rate-lo: safe=true has one step a base station; expected lift=0 and rank=0"}};
+  for (size_t c = 0; c < sizeof options / sizeof *options; c++) {
+    char spec[80];
+    l2o_model *model;
+    l2o_diag diag = {""};
+    snprintf(spec, sizeof spec, "sum-rate-lo:%s", options[c][0]);
+    assert_status(l2o_model_new(&model, spec, 1, &diag), L2O_ERR_ARG, &diag);
+    assert_string_equal(diag.text, options[c][1]);
+    assert_null(model);
+  }
   for (size_t c = 0; c < 2; c++) { /* there is no derivative through the inputs of the network */
     const char *kind = c ? "sum-rate-pga" : "sum-rate-lo";
     const l2o_family family = family_from(&ACTIVE);

@@ -16,7 +16,7 @@ hand='wmmse=wmmse fastfp=fastfp fastfp-1.9=fastfp:rho=1.9 extrapolated=fastfp:ex
 evaluate hand $channels "$hand" --iterations 100
 evaluate best $channels "$(best_of $starts)" --iterations "$(best_iterations $starts)" --set output.points=2
 for reached in 10 20 30; do
-  evaluate hand-$reached $channels 'wmmse=wmmse fastfp=fastfp extrapolated=fastfp:extrapolation=true' --iterations $reached
+  evaluate hand-$reached $channels 'wmmse=wmmse fastfp=fastfp fastfp-1.9=fastfp:rho=1.9 extrapolated=fastfp:extrapolation=true' --iterations $reached
 done
 learned=
 for name in lo pga-scalar pga-network; do
@@ -35,7 +35,7 @@ wmmse=$(rate hand wmmse)
 best=$(rate best best)
 measure 'wmmse-100' "$wmmse"
 measure 'wmmse-100 over the best of its starts' "$(ratio "$wmmse" "$best")"
-for rule in wmmse fastfp extrapolated; do
+for rule in wmmse fastfp fastfp-1.9 extrapolated; do
   measure "$rule-10 over wmmse-100" "$(ratio "$(rate hand-10 $rule)" "$wmmse")"
 done
 measure 'fastfp-8 over wmmse-100' "$(ratio "$(rate learned-8 fastfp)" "$wmmse")"
