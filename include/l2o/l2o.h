@@ -7,6 +7,7 @@
 #include <l2o/data.h>
 #include <l2o/family.h>
 #include <l2o/model.h>
+#include <l2o/network.h>
 #include <l2o/problem.h>
 #include <l2o/random.h>
 #include <l2o/solver.h>

@@ -13,7 +13,9 @@
  *  Beyond smooth functions a problem may be
  *  - composite: minimise F = f + h with f smooth (value, gradient, ... below are f's) and h simple: `nonsmooth` and `prox`;
  *  - constrained to a convex set: `project`; for bounds there is l2o_problem_bounded();
- *  - a sum f = 1/N sum_i f_i: `summands` and `partial`, for solvers that take minibatches. */
+ *  - a sum f = 1/N sum_i f_i: `summands` and `partial`, for solvers that take minibatches;
+ *  - made of layers: `blocks` names the parts of x, and `forward` computes f while a solver watches what goes into the layers and
+ * says which weights they are to take. To every other solver x is one vector. */
 #ifndef L2O_PROBLEM_H
 #define L2O_PROBLEM_H
 #include <l2o/base.h>
@@ -30,6 +32,37 @@ typedef struct l2o_states {
   size_t layers, hidden;
   const l2o_real *h, *c;
 } l2o_states;
+
+/** What a part of x does. */
+typedef enum l2o_block_kind {
+  L2O_BLOCK_LINEAR = 0, /**< the weight W (rows, columns) of y = W h */
+  L2O_BLOCK_TABLE = 1,  /**< (rows, columns), of which single rows are looked up: an embedding, also where it serves as the last
+                             layer too */
+  L2O_BLOCK_OTHER = 2   /**< gains, biases and what else there is */
+} l2o_block_kind;
+
+/** A part of x with a name. All blocks, in order, cover x without gaps. */
+typedef struct l2o_block {
+  const char *name; /**< as in files of weights */
+  l2o_block_kind kind;
+  size_t offset;        /**< it begins at x + offset */
+  size_t rows, columns; /**< row-major, rows next to each other; a vector has one row */
+  size_t rank;          /**< of its shape in files: 1 (columns), 2 (rows, columns) */
+  size_t input;         /**< of a linear block: the first block that has the same input; several may share one */
+  size_t uses;          /**< of a linear block: most rows of input that one summand makes; of a table: most lookups */
+} l2o_block;
+
+/** What a solver sees and changes of one forward pass. Either function may be NULL; a status other than L2O_OK ends the pass. */
+typedef struct l2o_pass {
+  /** Called just before the first linear block of those that share an input is applied, with its number, X (count, columns), a row
+   *  for every sample or token of the whole minibatch and `stride` reals from row to row, and rows = NULL; and for a table, with X
+   * = NULL and the rows[count] that are looked up, which may repeat. Once a pass each. Both arrays are valid during the call. */
+  l2o_status (*watch)(void *context, size_t block, const l2o_real *X, const size_t *rows, size_t count, size_t stride);
+  /** Rows first, ..., first + count - 1 of a block as this pass is to take them, into out (count, columns): called just before they
+   *  are used, and again each time they are. NULL: those of x. */
+  l2o_status (*weights)(void *context, l2o_real *out, size_t block, size_t first, size_t count);
+  void *context;
+} l2o_pass;
 
 /** The operations of a problem. `value` or `gradient` is required, the rest may be NULL. All of them only read the problem, so
  *  many threads may use one problem, each with its own `work`. Not-a-number and infinity are ordinary answers; a status other
@@ -94,6 +127,13 @@ typedef struct l2o_problem_ops {
   l2o_status (*states)(const l2o_problem *p, l2o_states *states);
   /** Derivative of the projection at x: dx += (d out / d x)' dout. */
   l2o_status (*project_vjp)(const l2o_problem *p, l2o_real *dx, const l2o_real *x, const l2o_real *dout, l2o_real *work);
+  /** Layered problems, which are sums: the parts of x, `count` of them. */
+  const l2o_block *(*blocks)(const l2o_problem *p, size_t *count);
+  /** f = 1/count sum f_i over i in rows[count] (NULL: 0, 1, ..., count - 1), as `partial` gives it, by one forward pass of all of
+   * them together, which keeps the activations of one layer at a time. x is only read. work: forward_work_len(p, count). */
+  l2o_status (*forward)(const l2o_problem *p, double *f, const l2o_real *x, const size_t *rows, size_t count, const l2o_pass *pass,
+                        l2o_real *work);
+  size_t (*forward_work_len)(const l2o_problem *p, size_t count);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -161,6 +201,15 @@ L2O_API l2o_status l2o_problem_project_vjp(const l2o_problem *p, l2o_real *dx, c
 /** Mean of the summands in rows[count] and its gradient (g may be NULL). @return L2O_ERR_NOTSUP where f is no sum. */
 L2O_API l2o_status l2o_problem_partial(const l2o_problem *p, double *f, l2o_real *g, const l2o_real *x, const size_t *rows,
                                        size_t count, l2o_real *work);
+/** The parts of x; NULL and a count of 0 where the problem is not made of layers. */
+L2O_API const l2o_block *l2o_problem_blocks(const l2o_problem *p, size_t *count);
+/** f of the summands rows[count] (NULL: the first `count`) by one forward pass that `pass` watches and changes.
+ *  @param pass  NULL: nobody watches.  @param work  l2o_problem_forward_work_len(p, count) reals.
+ *  @return L2O_ERR_NOTSUP where the problem is not made of layers, L2O_ERR_CALLBACK where it or the pass failed. Never allocates.
+ */
+L2O_API l2o_status l2o_problem_forward(const l2o_problem *p, double *f, const l2o_real *x, const size_t *rows, size_t count,
+                                       const l2o_pass *pass, l2o_real *work);
+L2O_API size_t l2o_problem_forward_work_len(const l2o_problem *p, size_t count);
 /** Upper bound of the trace of the Hessian. @return L2O_ERR_NOTSUP when unknown, L2O_ERR_NUMERIC when not positive and finite. */
 L2O_API l2o_status l2o_problem_hessian_trace(const l2o_problem *p, double *trace);
 

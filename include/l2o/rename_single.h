@@ -4,6 +4,7 @@
  *  process. A test compares this list with what the two libraries export. */
 #ifndef L2O_RENAME_SINGLE_H
 #define L2O_RENAME_SINGLE_H
+#define l2o_checkpoint_options l2of_checkpoint_options
 #define l2o_dataset_free l2of_dataset_free
 #define l2o_dataset_new l2of_dataset_new
 #define l2o_dataset_read l2of_dataset_read
@@ -18,6 +19,7 @@
 #define l2o_family_sample l2of_family_sample
 #define l2o_family_save l2of_family_save
 #define l2o_family_shifted l2of_family_shifted
+#define l2o_family_started l2of_family_started
 #define l2o_family_type_find l2of_family_type_find
 #define l2o_family_types l2of_family_types
 #define l2o_iterate_gradient l2of_iterate_gradient
@@ -43,8 +45,11 @@
 #define l2o_model_tensor_count l2of_model_tensor_count
 #define l2o_option_parse l2of_option_parse
 #define l2o_power_control_new l2of_power_control_new
+#define l2o_problem_blocks l2of_problem_blocks
 #define l2o_problem_bounded l2of_problem_bounded
 #define l2o_problem_check l2of_problem_check
+#define l2o_problem_forward l2of_problem_forward
+#define l2o_problem_forward_work_len l2of_problem_forward_work_len
 #define l2o_problem_free l2of_problem_free
 #define l2o_problem_gradient l2of_problem_gradient
 #define l2o_problem_gradient_many l2of_problem_gradient_many
@@ -87,6 +92,8 @@
 #define l2o_run_free l2of_run_free
 #define l2o_run_new l2of_run_new
 #define l2o_run_record l2of_run_record
+#define l2o_run_resume l2of_run_resume
+#define l2o_run_save l2of_run_save
 #define l2o_run_start l2of_run_start
 #define l2o_run_step l2of_run_step
 #define l2o_run_x l2of_run_x
@@ -129,6 +136,9 @@
 #define l2o_trainer_steps_done l2of_trainer_steps_done
 #define l2o_trainer_use_best l2of_trainer_use_best
 #define l2o_trainer_validate l2of_trainer_validate
+#define l2o_transformer_logits l2of_transformer_logits
 #define l2o_vector_instructions l2of_vector_instructions
 #define l2o_version l2of_version
+#define l2o_weights_load l2of_weights_load
+#define l2o_weights_save l2of_weights_save
 #endif

@@ -101,7 +101,14 @@ enum {
   L2O_WANTS_DOUBLE = 512u,
   /** A learned rule whose derivative always takes the inputs of its network for constants: training with L2O_STOP_GRADIENT_NONE
    *  is refused. */
-  L2O_CONSTANT_INPUTS = 1024u
+  L2O_CONSTANT_INPUTS = 1024u,
+  /** The problem must be made of layers (l2o_problem_blocks()). The option `batch` then counts from 1, and as many as there are
+   *  summands or more are all of them, each once. */
+  L2O_NEEDS_LAYERS = 2048u,
+  /** x changes by whole steps alone: one that fails, or finds no finite value, leaves it as it was, bit for bit. The driver keeps
+   * no copies of x and no gradient for such a rule: records have no gradient norm, and after L2O_STOP_DIVERGED x is where no finite
+   *  value was found. */
+  L2O_KEEPS_X = 4096u
 };
 
 /** A rule. The functions return a status; why a run ends is set through `stop`. */
@@ -184,8 +191,10 @@ typedef struct l2o_settings {
   l2o_callback callback;     /**< default NULL */
   void *context;             /**< handed to the callback */
   l2o_trace *const *traces;  /**< one a problem, or NULL; default NULL */
-  size_t first; /**< l2o_solve_many(): number of its first problem, if they are a part of many: random streams, callback and
-                     messages count from it; default 0 */
+  size_t first;        /**< l2o_solve_many(): number of its first problem, if they are a part of many: random streams, callback and
+                            messages count from it; default 0 */
+  size_t record_every; /**< the objective is evaluated for a record (callback, trace, tolerances) after every so many steps, and
+                            at start and end; default 1 */
 } l2o_settings;
 
 /** Fills the defaults for a struct of that size. */
@@ -219,6 +228,13 @@ L2O_API l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop);
 L2O_API const l2o_real *l2o_run_x(const l2o_run *run);
 /** Objective, gradient norm and counts at the current point; evaluates them, uncounted, if the rule has not. */
 L2O_API l2o_status l2o_run_record(l2o_run *run, l2o_record *record);
+
+/** Writes the run to a file: x, what the rule remembers, counts. @param id  kept in the file, to recognise the experiment by.
+ *  @return L2O_ERR_NOTSUP for a run with a guard or of a rule that keeps memory elsewhere; L2O_ERR_IO, L2O_ERR_NOMEM. */
+L2O_API l2o_status l2o_run_save(const l2o_run *run, const char *path, const char *id, l2o_diag *diag);
+/** Puts a run that was made alike where the saved one was: it goes on bit for bit as that would have gone on.
+ *  @return L2O_ERR_ARG where `id` is another one; L2O_ERR_SHAPE, L2O_ERR_FORMAT, L2O_ERR_IO; the run is then as before. */
+L2O_API l2o_status l2o_run_resume(l2o_run *run, const char *path, const char *id, l2o_diag *diag);
 
 /** Minimises one problem.
  *  @param x  (n) in: the start; out: the last finite point.

@@ -50,19 +50,19 @@ void l2o_gemv_t_add(l2o_real *y, l2o_real alpha, const l2o_real *A, const l2o_re
   ON_ONE_THREAD(BLAS(gemv)(CblasRowMajor, CblasTrans, (int)m, (int)n, alpha, A, (int)n, x, 1, 1, y, 1));
 }
 
-static void gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
-                 size_t k, l2o_real beta) {
+void l2o_gemm_part(l2o_real *C, size_t ldc, bool add, const l2o_real *A, size_t lda, bool transpose_A, const l2o_real *B,
+                   size_t ldb, bool transpose_B, size_t m, size_t n, size_t k) {
   ON_ONE_THREAD(BLAS(gemm)(CblasRowMajor, transpose_A ? CblasTrans : CblasNoTrans, transpose_B ? CblasTrans : CblasNoTrans, (int)m,
-                           (int)n, (int)k, 1, A, (int)(transpose_A ? m : k), B, (int)(transpose_B ? k : n), beta, C, (int)n));
+                           (int)n, (int)k, 1, A, (int)lda, B, (int)ldb, add ? 1 : 0, C, (int)ldc));
 }
 
 void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n, size_t k) {
-  gemm(C, A, transpose_A, B, transpose_B, m, n, k, 0);
+  l2o_gemm_part(C, n, false, A, transpose_A ? m : k, transpose_A, B, transpose_B ? k : n, transpose_B, m, n, k);
 }
 
 void l2o_gemm_add(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
                   size_t k) {
-  gemm(C, A, transpose_A, B, transpose_B, m, n, k, 1);
+  l2o_gemm_part(C, n, true, A, transpose_A ? m : k, transpose_A, B, transpose_B ? k : n, transpose_B, m, n, k);
 }
 
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n) {

@@ -21,6 +21,9 @@ void l2o_gemm(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *
 /* C += A B, likewise */
 void l2o_gemm_add(l2o_real *C, const l2o_real *A, bool transpose_A, const l2o_real *B, bool transpose_B, size_t m, size_t n,
                   size_t k);
+/* C = A B or C += A B for parts of larger matrices, with ldc, lda, ldb reals from row to row. */
+void l2o_gemm_part(l2o_real *C, size_t ldc, bool add, const l2o_real *A, size_t lda, bool transpose_A, const l2o_real *B,
+                   size_t ldb, bool transpose_B, size_t m, size_t n, size_t k);
 /* A symmetric (n, n), of which the upper triangle is read and written: y = A x; A += alpha x x'; A += alpha (x y' + y x') */
 void l2o_symv(l2o_real *y, const l2o_real *A, const l2o_real *x, size_t n);
 void l2o_syr(l2o_real *A, l2o_real alpha, const l2o_real *x, size_t n);

@@ -245,3 +245,20 @@ l2o_status l2o_problem_start(const l2o_problem *p, l2o_real *x0) {
   memset(x0, 0, p->n * sizeof *x0);
   return L2O_OK;
 }
+
+const l2o_block *l2o_problem_blocks(const l2o_problem *p, size_t *count) {
+  *count = 0;
+  return HAS(p, blocks) && HAS(p, forward) ? p->ops->blocks(p, count) : NULL;
+}
+
+size_t l2o_problem_forward_work_len(const l2o_problem *p, size_t count) {
+  return HAS(p, forward_work_len) ? p->ops->forward_work_len(p, count) : 0;
+}
+
+l2o_status l2o_problem_forward(const l2o_problem *p, double *f, const l2o_real *x, const size_t *rows, size_t count,
+                               const l2o_pass *pass, l2o_real *work) {
+  static const l2o_pass nobody = {0};
+  if (!HAS(p, forward))
+    return L2O_ERR_NOTSUP;
+  return p->ops->forward(p, f, x, rows, count, pass ? pass : &nobody, work) ? L2O_ERR_CALLBACK : L2O_OK;
+}

@@ -215,6 +215,18 @@ static l2o_status start(const l2o_problem *p, l2o_real *x0) {
   return status;
 }
 
+/* Where t is not 0 the parts of x are not those of the inner problem's, and nobody sees layers. */
+static const l2o_block *blocks(const l2o_problem *p, size_t *count) {
+  return of(p)->function == 0 ? l2o_problem_blocks(&of(p)->inner, count) : NULL;
+}
+static l2o_status forward(const l2o_problem *p, double *f, const l2o_real *x, const size_t *rows, size_t count,
+                          const l2o_pass *pass, l2o_real *work) {
+  return of(p)->function == 0 ? l2o_problem_forward(&of(p)->inner, f, x, rows, count, pass, work) : L2O_ERR_NOTSUP;
+}
+static size_t forward_work_len(const l2o_problem *p, size_t count) {
+  return l2o_problem_forward_work_len(&of(p)->inner, count);
+}
+
 static l2o_status states(const l2o_problem *p, l2o_states *out) {
   return l2o_problem_states(&of(p)->inner, out);
 }
@@ -237,7 +249,7 @@ const l2o_problem *l2o_unshifted(const l2o_problem *p) {
 
 /* What a problem with the operations `inner` has when it is shifted: what it had. */
 static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
-  _Static_assert(sizeof *ops == 25 * sizeof(void *), "an operation that is new must be shifted here, too");
+  _Static_assert(sizeof *ops == 28 * sizeof(void *), "an operation that is new must be shifted here, too");
 #define WRAP(op)                                                                                                                   \
   if (offsetof(l2o_problem_ops, op) + sizeof inner->op <= inner->struct_size && inner->op)                                         \
   ops->op = op
@@ -255,6 +267,9 @@ static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
   WRAP(summands);
   WRAP(partial);
   WRAP(hessian_trace);
+  WRAP(blocks);
+  WRAP(forward);
+  WRAP(forward_work_len);
   WRAP(together);
   WRAP(gradient_many);
   WRAP(hessian_vector_many);
