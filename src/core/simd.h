@@ -172,6 +172,8 @@ SIMD(vd) vd_expm1(vd a) { return Sleef_finz_expm1d8_u10avx512f(a); }
 SIMD(vf) vf_expm1(vf a) { return Sleef_finz_expm1f16_u10avx512f(a); }
 SIMD(vd) vd_log1p(vd a) { return Sleef_finz_log1pd8_u10avx512f(a); }
 SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf16_u10avx512f(a); }
+SIMD(vd) vd_erf(vd a) { return Sleef_finz_erfd8_u10avx512f(a); }
+SIMD(vf) vf_erf(vf a) { return Sleef_finz_erff16_u10avx512f(a); }
 
 #elif defined L2O_ISA_AVX2
 #include <immintrin.h>
@@ -307,6 +309,8 @@ SIMD(vd) vd_expm1(vd a) { return Sleef_finz_expm1d4_u10avx2(a); }
 SIMD(vf) vf_expm1(vf a) { return Sleef_finz_expm1f8_u10avx2(a); }
 SIMD(vd) vd_log1p(vd a) { return Sleef_finz_log1pd4_u10avx2(a); }
 SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf8_u10avx2(a); }
+SIMD(vd) vd_erf(vd a) { return Sleef_finz_erfd4_u10avx2(a); }
+SIMD(vf) vf_erf(vf a) { return Sleef_finz_erff8_u10avx2(a); }
 
 #else
 #define L2O_HERE(name) name##_portable
@@ -400,6 +404,8 @@ SIMD(vd) vd_expm1(vd a) { return Sleef_cinz_expm1d1_u10purec(a); }
 SIMD(vf) vf_expm1(vf a) { return Sleef_cinz_expm1f1_u10purec(a); }
 SIMD(vd) vd_log1p(vd a) { return Sleef_cinz_log1pd1_u10purec(a); }
 SIMD(vf) vf_log1p(vf a) { return Sleef_cinz_log1pf1_u10purec(a); }
+SIMD(vd) vd_erf(vd a) { return Sleef_cinz_erfd1_u10purec(a); }
+SIMD(vf) vf_erf(vf a) { return Sleef_cinz_erff1_u10purec(a); }
 #endif
 
 /* clang-format on */
@@ -469,6 +475,7 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_tanh_quick VR_(tanh_quick)
 #define vr_expm1 VR_(expm1)
 #define vr_log1p VR_(log1p)
+#define vr_erf VR_(erf)
 
 /* For a body that serves whole vectors and the tail: the first `count` lanes, a constant VR or VD where the vector is whole. */
 SIMD(vr) vr_load_some(const l2o_real *p, size_t count) {

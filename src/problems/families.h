@@ -17,6 +17,7 @@ extern const l2o_family_type l2o_family_type_quadratic;
 extern const l2o_family_type l2o_family_type_rosenbrock;
 extern const l2o_family_type l2o_family_type_softmax;
 extern const l2o_family_type l2o_family_type_sum_rate;
+extern const l2o_family_type l2o_family_type_transformer;
 
 /* Is it one of l2o_family_shifted()? (shifted.c) */
 bool l2o_family_is_shifted(const l2o_family *family);

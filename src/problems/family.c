@@ -20,6 +20,7 @@ static const l2o_family_type *const types[] = {&l2o_family_type_cnn,
                                                &l2o_family_type_rosenbrock,
                                                &l2o_family_type_softmax,
                                                &l2o_family_type_sum_rate,
+                                               &l2o_family_type_transformer,
                                                NULL};
 
 const l2o_family_type *const *l2o_family_types(void) {

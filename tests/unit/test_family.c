@@ -446,7 +446,8 @@ static void specifications_that_make_no_sense(void **state) {
   assert_status(l2o_family_new(&family, NULL, &diag), L2O_ERR_ARG, NULL);
   assert_null(l2o_family_type_find("qd", &diag));
   assert_status(l2o_family_new_data(&family, "qp", "absent.libsvm", &diag), L2O_ERR_NOTSUP, NULL);
-  assert_string_equal(diag.text, "family qp takes no data; those that do: cnn, lasso, least-squares, logistic, softmax");
+  assert_string_equal(diag.text,
+                      "family qp takes no data; those that do: cnn, lasso, least-squares, logistic, softmax, transformer");
   assert_string_equal(l2o_family_type_find("quadratic", NULL)->name, "quadratic");
   l2o_family_free(NULL);
 }

@@ -210,7 +210,8 @@ static void derivatives_of_all_families_are_right(void **state) {
                                       "softmax:n=3,m=20,classes=5,l2=0.3,scale=unit,bias=true",
                                       "sum-rate",
                                       "sum-rate:cells=2,users=3,tx=5,rx=3,streams=1,snr_db=25,weights=random,channel=imac",
-                                      "power-control:links=4,weights=random,snr_db=3"};
+                                      "power-control:links=4,weights=random,snr_db=3",
+                                      "transformer:vocab=5,width=4,layers=1,heads=2,mlp=5,samples=2,length=3"};
   for (const l2o_family_type *const *type = l2o_family_types(); *type; type++) {
     bool mentioned = false;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
@@ -228,7 +229,9 @@ static void derivatives_of_all_families_are_right(void **state) {
     l2o_check check;
     l2o_diag diag = {""};
     assert_status(l2o_problem_check(&p, &check, x, BY_PRECISION(1e-8, 5e-2), 1, &diag), L2O_OK, &diag);
-    const bool by_differences = powers || strcmp(l2o_problem_name(&p), "cnn") == 0;
+    size_t blocks;
+    const bool network = l2o_problem_blocks(&p, &blocks) || strcmp(l2o_problem_name(&p), "cnn") == 0;
+    const bool by_differences = powers || network;
     assert_true(l2o_problem_has_hessian_vector(&p) != by_differences);
     free(x);
     l2o_problem_free(&p);
