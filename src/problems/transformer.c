@@ -92,10 +92,10 @@ static l2o_status forward(const l2o_problem *p, double *f, const l2o_real *x, co
   return status;
 }
 
-/* As PyTorch starts linear layers, uniform in +-1/sqrt(columns); tables N(0, 0.02^2); gains 1, biases 0. */
+/* As PyTorch starts linear layers, uniform in +-1/sqrt(columns); tables N(0, 0.2^2); gains 1, biases 0. */
 static void start_block(l2o_real *x, const l2o_block *b, l2o_rng *rng) {
   const size_t count = b->rows * b->columns;
-  const double bound = 1 / sqrt((double)b->columns), spread = 0.02;
+  const double bound = 1 / sqrt((double)b->columns), spread = 0.2;
   const bool bias = strcmp(strrchr(b->name, '.'), ".bias") == 0;
   for (size_t j = 0; j < count; j++) {
     double value = bias ? 0 : 1;
