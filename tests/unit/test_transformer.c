@@ -244,8 +244,8 @@ static l2o_status give_weights(void *context, l2o_real *out, size_t block, size_
 static void weights_that_are_given_take_the_place_of_x(void **state) {
   (void)state;
   static const char *const large[] = {"transformer:vocab=1500,width=8,layers=1,heads=2,mlp=1100,samples=9,length=4",
-                                      "transformer:vocab=1300,width=8,layers=1,heads=2,mlp=1100,samples=9,length=4,tied=true,"
-                                      "gated=true,position=rotary,norm=rms,qk_norm=true",
+                                      ("transformer:vocab=1300,width=8,layers=1,heads=2,mlp=1100,samples=9,length=4,tied=true,"
+                                       "gated=true,position=rotary,norm=rms,qk_norm=true"),
                                       "transformer:vocab=600,width=512,layers=1,heads=8,mlp=600,samples=1,length=2"};
   for (size_t a = 0; a < ARCHITECTURES + 3; a++) {
     l2o_problem p = sampled(a < ARCHITECTURES ? architectures[a] : large[a - ARCHITECTURES], 1, 0);
