@@ -148,6 +148,40 @@ static void gradients_are_those_of_differences(void **state) {
   }
 }
 
+/* Weights of more than a tile, block by block along a random direction v: g'v = (f(x + e v) - f(x - e v)) / 2e */
+static void gradients_of_large_weights(void **state) {
+  (void)state;
+  static const char *const specs[] = {
+      "transformer:vocab=1300,width=6,layers=1,heads=2,mlp=1100,samples=3,length=4",
+      ("transformer:vocab=1300,width=6,layers=1,heads=300,head_dim=4,kv_heads=300,mlp=1100,samples=2,"
+       "length=3,tied=true,gated=true,position=rotary,norm=rms")};
+  for (size_t k = 0; k < 2; k++) {
+    l2o_problem p = sampled(specs[k], 1, 0);
+    const double e = BY_PRECISION(1e-5, 3e-2);
+    l2o_real *x = point_of(&p, 1), *g = malloc(p.n * sizeof *g), *v = malloc(p.n * sizeof *v), *moved = malloc(p.n * sizeof *v);
+    size_t count;
+    const l2o_block *b = l2o_problem_blocks(&p, &count);
+    gradient_at(&p, g, x);
+    normal_reals(v, p.n, 9);
+    for (size_t i = 0; i < count; i++) {
+      double product = 0, norm = 0, side[2];
+      for (int way = 0; way < 2; way++) {
+        memcpy(moved, x, p.n * sizeof *x);
+        for (size_t j = b[i].offset; j < b[i].offset + b[i].rows * b[i].columns; j++)
+          moved[j] = (l2o_real)((double)x[j] + (way ? -e : e) * (double)v[j]);
+        side[way] = value_at(&p, moved);
+      }
+      for (size_t j = b[i].offset; j < b[i].offset + b[i].rows * b[i].columns; j++) {
+        product += (double)g[j] * (double)v[j];
+        norm += (double)g[j] * (double)g[j];
+      }
+      assert_close((side[0] - side[1]) / (2 * e), product, 0, BY_PRECISION(1e-6, 0.1) * sqrt(norm));
+    }
+    free(x), free(g), free(v), free(moved);
+    l2o_problem_free(&p);
+  }
+}
+
 /* More rows than are taken at a time. */
 static void one_function_however_it_is_evaluated(void **state) {
   (void)state;
@@ -767,6 +801,7 @@ int main(void) {
       cmocka_unit_test(tensors_are_those_of_checkpoints),
       cmocka_unit_test(tensors_cover_the_unknowns),
       cmocka_unit_test(gradients_are_those_of_differences),
+      cmocka_unit_test(gradients_of_large_weights),
       cmocka_unit_test(one_function_however_it_is_evaluated),
       cmocka_unit_test(results_do_not_depend_on_where_work_lies),
       cmocka_unit_test(not_a_number_is_told),
