@@ -280,7 +280,7 @@ static void weights_that_are_given_take_the_place_of_x(void **state) {
   static const char *const large[] = {"transformer:vocab=1500,width=8,layers=1,heads=2,mlp=1100,samples=9,length=4",
                                       ("transformer:vocab=1300,width=8,layers=1,heads=2,mlp=1100,samples=9,length=4,tied=true,"
                                        "gated=true,position=rotary,norm=rms,qk_norm=true"),
-                                      "transformer:vocab=600,width=512,layers=1,heads=8,mlp=600,samples=1,length=2"};
+                                      "transformer:vocab=40,width=400,layers=1,heads=8,mlp=1400,samples=1,length=2"};
   for (size_t a = 0; a < ARCHITECTURES + 3; a++) {
     l2o_problem p = sampled(a < ARCHITECTURES ? architectures[a] : large[a - ARCHITECTURES], 1, 0);
     const size_t count = l2o_problem_summands(&p);
