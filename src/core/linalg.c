@@ -380,9 +380,9 @@ void l2o_gram_double(double *C, const double *A, size_t m, size_t n) {
       C[i * n + j] = C[j * n + i];
 }
 
-void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k) {
-  ON_ONE_THREAD(
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, A, (int)k, B, (int)n, 0, C, (int)n));
+void l2o_gemm_double(double *C, const double *A, const double *B, bool transpose_B, size_t m, size_t n, size_t k) {
+  ON_ONE_THREAD(cblas_dgemm(CblasRowMajor, CblasNoTrans, transpose_B ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1, A,
+                            (int)k, B, (int)(transpose_B ? k : n), 0, C, (int)n));
 }
 
 l2o_status l2o_orthogonalise(double *A, size_t m, size_t n) {

@@ -76,8 +76,8 @@ l2o_status l2o_solve_spd_many(double *X, const double *A, const double *B, size_
 void l2o_gemv_double(double *y, const double *A, bool transpose_A, const double *x, size_t m, size_t n);
 /* C = A'A, A (m, n), both triangles of C (n, n) */
 void l2o_gram_double(double *C, const double *A, size_t m, size_t n);
-/* C = A B, (m, n) = (m, k)(k, n) */
-void l2o_gemm_double(double *C, const double *A, const double *B, size_t m, size_t n, size_t k);
+/* C = A B, (m, n) = (m, k)(k, n); a transposed B is stored as (n, k), and BLAS then calls no malloc(), see l2o_gemm() */
+void l2o_gemm_double(double *C, const double *A, const double *B, bool transpose_B, size_t m, size_t n, size_t k);
 /* In: A (m, n), m >= n. Out: the factor Q of its QR decomposition with R's diagonal made positive, in A's place. */
 l2o_status l2o_orthogonalise(double *A, size_t m, size_t n);
 #endif

@@ -277,7 +277,7 @@ static l2o_status wide_weight(double *W, double *largest, const double *A, size_
   l2o_status status = l2o_solve_spd_many(U, gram, At, n, m);
   if (!status) {
     transpose(W, U, n, m);
-    l2o_gemm_double(P, At, W, n, n, m);
+    l2o_gemm_double(P, At, W, false, n, n, m);
     for (size_t j = 0; j < n; j++)
       trace += P[j * n + j];
     if (!(fabs(trace - (double)m) <= 1e-6 * (double)m))

@@ -5,10 +5,6 @@
 
 static const double TWO_PI = 6.283185307179586476925286766559, DEGREE = 0.017453292519943295769;
 
-double l2o_draws_uniform(l2o_draws *draws) {
-  return draws->replays ? ((double)l2o_twister_word(&draws->twister) + 0.5) * 0x1p-32 : l2o_rng_uniform(&draws->rng);
-}
-
 void l2o_draws_complex(l2o_draws *draws, double *out, size_t count) {
   for (size_t i = 0; i < count; i++, out += 2) {
     const double u1 = l2o_draws_uniform(draws), u2 = l2o_draws_uniform(draws);

@@ -27,8 +27,6 @@ typedef enum l2o_channel { L2O_CHANNEL_RAYLEIGH, L2O_CHANNEL_LAYOUT, L2O_CHANNEL
 enum { L2O_SITES = 7 }; /* cells that the last three have at most */
 void l2o_channel_setting(double *noise, double *power, double *weight, l2o_channel channel, double snr_db, size_t users);
 
-/* u in (0, 1), uniform; a word of the twister is 32 bits of it */
-double l2o_draws_uniform(l2o_draws *draws);
 /* out[2 count] = count of CN(0, 1), sqrt(-ln u1) e^(2 pi i u2), by consecutive uniforms */
 void l2o_draws_complex(l2o_draws *draws, double *out, size_t count);
 /* H (n, cells, rx, tx, 2). Drawn are, in this order: places of the users, shadowing by user and base station, coefficients.

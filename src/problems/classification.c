@@ -38,9 +38,7 @@ static void by_deviation(double *mean, double *divisor, const l2o_real *A, size_
   }
 }
 
-/* out (rows, features + bias) from A (rows, features). A feature that does not vary has no variance to scale to: `standard` makes
- * it 0; `unit` leaves one that is 0 everywhere. */
-static l2o_status scale_features(l2o_real *out, const l2o_real *A, size_t rows, size_t features, int scale, bool bias) {
+l2o_status l2o_scale_features(l2o_real *out, const l2o_real *A, size_t rows, size_t features, int scale, bool bias) {
   const size_t n = features + bias;
   double *mean = calloc(2 * features, sizeof *mean), *divisor = mean + features;
   if (!mean)
@@ -146,7 +144,7 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
   for (size_t i = 0; i < f->m * f->features; i++)
     drawn.features[i] = (l2o_real)drawn.A[i];
   if (!status)
-    status = scale_features(own.matrix, drawn.features, f->m, f->features, f->scale, f->bias);
+    status = l2o_scale_features(own.matrix, drawn.features, f->m, f->features, f->scale, f->bias);
   if (!status)
     status = prepare(own.d, f, own.matrix, own.label);
   free(freed.base);
@@ -266,7 +264,7 @@ static l2o_status take_instance(l2o_classification *f, const l2o_dataset *data) 
   l2o_status status = L2O_OK;
   if (f->kind->binary || f->bias || f->scale != L2O_FEATURES_NONE) {
     f->scaled = malloc(f->m * columns_of(f) * sizeof *f->scaled);
-    status = f->scaled ? scale_features(f->scaled, data->A, f->m, f->features, f->scale, f->bias) : L2O_ERR_NOMEM;
+    status = f->scaled ? l2o_scale_features(f->scaled, data->A, f->m, f->features, f->scale, f->bias) : L2O_ERR_NOMEM;
   }
   f->instance.matrix = f->scaled ? f->scaled : data->A;
   if (!status)

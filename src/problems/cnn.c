@@ -140,11 +140,6 @@ static void layout(parts *o, l2o_arena *arena, const cnn_family *f) {
   L2O_TAKE(arena, o->row, f->chooses ? f->source->rows : 0);
 }
 
-/* in (0, 1) */
-static double uniform(l2o_draws *draws) {
-  return draws->replays ? (l2o_twister_word(&draws->twister) + 0.5) / 0x1p32 : l2o_rng_uniform(&draws->rng);
-}
-
 /* out = the sums of `in` over the box of 5 x 5 pixels, zeros beyond the image, divided by 25 */
 static void smooth(double *out, const double *in) {
   for (int i = 0; i < SIDE; i++)
@@ -176,24 +171,13 @@ static l2o_status draw_images(l2o_real *pixels, uint8_t *label, size_t count, l2
   return L2O_OK;
 }
 
-/* row[0..count) = different numbers below `rows`, each choice as likely as the others; row has room for `rows` of them. */
-static void choose(size_t *row, size_t count, size_t rows, l2o_draws *draws) {
-  for (size_t i = 0; i < rows; i++)
-    row[i] = i;
-  for (size_t i = 0; i < count; i++) { /* the beginning of Durstenfeld's shuffle */
-    const size_t other = i + (size_t)(uniform(draws) * (double)(rows - i)), taken = row[other];
-    row[other] = row[i];
-    row[i] = taken;
-  }
-}
-
 static void draw_start(l2o_real *x, l2o_draws *draws) {
   static const struct {
     size_t end, inputs;
   } tensors[] = {{L2O_CNN_WEIGHT2, 9}, {L2O_CNN_WEIGHT3, 18}, {UNKNOWNS, L2O_CNN_FEATURES}}; /* a bias as its weights */
   for (size_t t = 0, j = 0; t < 3; t++)
     for (; j < tensors[t].end; j++)
-      x[j] = (l2o_real)((2 * uniform(draws) - 1) / sqrt((double)tensors[t].inputs));
+      x[j] = (l2o_real)((2 * l2o_draws_uniform(draws) - 1) / sqrt((double)tensors[t].inputs));
 }
 
 static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t seed, uint64_t index, l2o_diag *diag) {
@@ -216,7 +200,7 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
     own.d->shift = (l2o_real)0.1307; /* mean and deviation of the pixels of MNIST */
     own.d->scale = (l2o_real)(1 / 0.3081);
     if (f->chooses)
-      choose(own.row, f->images, f->source->rows, &draws);
+      l2o_draws_choose(&draws, own.row, f->images, f->source->rows);
   } else {
     own.d->pixels = own.pixels;
     own.d->label = own.label;

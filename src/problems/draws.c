@@ -20,3 +20,17 @@ void l2o_draws_normal(l2o_draws *draws, double *out, size_t n) {
   else
     l2o_rng_normal(&draws->rng, out, n);
 }
+
+double l2o_draws_uniform(l2o_draws *draws) {
+  return draws->replays ? (l2o_twister_word(&draws->twister) + 0.5) / 0x1p32 : l2o_rng_uniform(&draws->rng);
+}
+
+void l2o_draws_choose(l2o_draws *draws, size_t *row, size_t count, size_t rows) {
+  for (size_t i = 0; i < rows; i++)
+    row[i] = i;
+  for (size_t i = 0; i < count; i++) { /* the beginning of Durstenfeld's shuffle */
+    const size_t other = i + (size_t)(l2o_draws_uniform(draws) * (double)(rows - i)), taken = row[other];
+    row[other] = row[i];
+    row[i] = taken;
+  }
+}

@@ -22,4 +22,8 @@ typedef struct l2o_draws {
 l2o_status l2o_draws_begin(l2o_draws *draws, const l2o_family *family, uint64_t seed, uint64_t index, l2o_diag *diag);
 /* out[0..n) independent N(0, 1); with the twister each call begins a new pair of Box-Muller. */
 void l2o_draws_normal(l2o_draws *draws, double *out, size_t n);
+/* Uniform in (0, 1). */
+double l2o_draws_uniform(l2o_draws *draws);
+/* row[0..count) = different numbers below `rows`, each choice as likely as the others; row has room for `rows` of them. */
+void l2o_draws_choose(l2o_draws *draws, size_t *row, size_t count, size_t rows);
 #endif

@@ -10,6 +10,7 @@ extern const l2o_family_type l2o_family_type_lasso;
 extern const l2o_family_type l2o_family_type_least_squares;
 extern const l2o_family_type l2o_family_type_log_sum_exp;
 extern const l2o_family_type l2o_family_type_logistic;
+extern const l2o_family_type l2o_family_type_mlp;
 extern const l2o_family_type l2o_family_type_more_garbow_hillstrom;
 extern const l2o_family_type l2o_family_type_power_control;
 extern const l2o_family_type l2o_family_type_qp;

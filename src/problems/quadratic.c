@@ -169,7 +169,7 @@ static l2o_status draw_rotated(l2o_real *stored, double *x, const quadratic_fami
       Q[i * n + j] = Q[j * n + i];
       Q[j * n + i] = swap;
     }
-  l2o_gemm_double(A, Q, scaled, n, n, n);
+  l2o_gemm_double(A, Q, scaled, false, n, n, n);
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j <= i; j++)
       stored[i * n + j] = stored[j * n + i] = (l2o_real)(0.5 * (A[i * n + j] + A[j * n + i]));

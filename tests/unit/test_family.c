@@ -447,7 +447,7 @@ static void specifications_that_make_no_sense(void **state) {
   assert_null(l2o_family_type_find("qd", &diag));
   assert_status(l2o_family_new_data(&family, "qp", "absent.libsvm", &diag), L2O_ERR_NOTSUP, NULL);
   assert_string_equal(diag.text,
-                      "family qp takes no data; those that do: cnn, lasso, least-squares, logistic, softmax, transformer");
+                      "family qp takes no data; those that do: cnn, lasso, least-squares, logistic, mlp, softmax, transformer");
   assert_string_equal(l2o_family_type_find("quadratic", NULL)->name, "quadratic");
   l2o_family_free(NULL);
 }
