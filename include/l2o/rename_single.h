@@ -113,7 +113,9 @@
 #define l2o_tensor_file_free l2of_tensor_file_free
 #define l2o_tensor_file_metadata l2of_tensor_file_metadata
 #define l2o_tensor_file_open l2of_tensor_file_open
+#define l2o_tensor_file_open_header l2of_tensor_file_open_header
 #define l2o_tensor_file_parse l2of_tensor_file_parse
+#define l2o_tensor_file_read l2of_tensor_file_read
 #define l2o_tensor_to_double l2of_tensor_to_double
 #define l2o_tensor_writer_add l2of_tensor_writer_add
 #define l2o_tensor_writer_free l2of_tensor_writer_free

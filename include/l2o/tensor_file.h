@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-typedef enum l2o_dtype { L2O_F32, L2O_F64, L2O_I64 } l2o_dtype;
+typedef enum l2o_dtype { L2O_F32, L2O_F64, L2O_I64, L2O_F16, L2O_BF16 } l2o_dtype; /**< the last two are read only */
 enum { L2O_TENSOR_MAX_RANK = 8 };
 
 /** One array of a file, row-major. Points into the file's memory. */
@@ -29,6 +29,14 @@ typedef struct l2o_tensor_file l2o_tensor_file;
 L2O_API l2o_status l2o_tensor_file_open(l2o_tensor_file **out, const char *path, l2o_diag *diag);
 /** The same from memory, which is copied; `name` stands for the file in sentences. */
 L2O_API l2o_status l2o_tensor_file_parse(l2o_tensor_file **out, const void *bytes, size_t length, const char *name, l2o_diag *diag);
+/** Reads the header alone, with the same checks, and keeps the file open: for files that are too large to be in memory whole.
+ * `data` of its tensors is NULL; l2o_tensor_file_read() has the numbers. @return as l2o_tensor_file_open(). */
+L2O_API l2o_status l2o_tensor_file_open_header(l2o_tensor_file **out, const char *path, l2o_diag *diag);
+/** out[count] = elements first, ..., first + count - 1 of tensor `which`, converted to doubles, of a file opened in any of these
+ * ways.
+ *  @return L2O_ERR_ARG for elements that are not there; L2O_ERR_IO, also where the file has become shorter. Never allocates. */
+L2O_API l2o_status l2o_tensor_file_read(const l2o_tensor_file *file, double *out, size_t which, size_t first, size_t count,
+                                        l2o_diag *diag);
 L2O_API void l2o_tensor_file_free(l2o_tensor_file *file);
 L2O_API size_t l2o_tensor_file_count(const l2o_tensor_file *file);
 L2O_API const l2o_tensor *l2o_tensor_file_at(const l2o_tensor_file *file, size_t i);
@@ -44,7 +52,8 @@ L2O_API l2o_status l2o_tensor_writer_new(l2o_tensor_writer **out);
 L2O_API void l2o_tensor_writer_free(l2o_tensor_writer *writer);
 /** Adds a metadata text; the same key again replaces it. */
 L2O_API l2o_status l2o_tensor_writer_metadata(l2o_tensor_writer *writer, const char *key, const char *text);
-/** Adds a copy of an array, converted from double to `dtype`. @return L2O_ERR_ARG for a name that is there already. */
+/** Adds a copy of an array, converted from double to `dtype`. @return L2O_ERR_ARG for a name that is there already, and for F16 and
+ *  BF16. */
 L2O_API l2o_status l2o_tensor_writer_add(l2o_tensor_writer *writer, const char *name, l2o_dtype dtype, const double *values,
                                          const size_t *shape, size_t rank);
 /** Writes PATH.tmp-PID beside, flushes, renames: the file at `path` is either the old one or the whole new one. */

@@ -7,6 +7,7 @@
 #include "core/diag.h"
 #include "core/file_atomic.h"
 #include "core/file_open.h"
+#include "core/tensor_writer.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -23,18 +24,23 @@ static const uint64_t exact_limit = (uint64_t)1 << 53; /* JSON numbers are doubl
 static const struct {
   const char *name;
   size_t size;
-} dtypes[] = {[L2O_F32] = {"F32", 4}, [L2O_F64] = {"F64", 8}, [L2O_I64] = {"I64", 8}};
+} dtypes[] = {
+    [L2O_F32] = {"F32", 4}, [L2O_F64] = {"F64", 8}, [L2O_I64] = {"I64", 8}, [L2O_F16] = {"F16", 2}, [L2O_BF16] = {"BF16", 2}};
 enum { DTYPE_COUNT = sizeof dtypes / sizeof *dtypes };
 
 struct l2o_tensor_file {
-  unsigned char *bytes; /* the file, and a zero behind it */
+  unsigned char *bytes; /* the file, or its header alone, and a zero behind it */
   cJSON *header;        /* names and metadata texts stay in there */
   l2o_tensor *tensors;  /* in the header's order */
+  size_t *begins;       /* (count) where each begins, counted from the end of the header */
   size_t count;
+  int descriptor; /* of a file whose data is not in memory; else -1 */
+  size_t data_at; /* in that file */
+  char *path;     /* its name, for sentences */
 };
 
 /* Shifts instead of casts: no byte order, no alignment; compilers make one load or store of it. */
-static uint64_t load_little(const unsigned char *from, size_t size) {
+static inline uint64_t load_little(const unsigned char *from, size_t size) {
   uint64_t bits = 0;
   for (size_t i = size; i-- > 0;)
     bits = bits << 8 | from[i];
@@ -67,8 +73,7 @@ static bool count_elements(size_t *count, const size_t *shape, size_t rank, l2o_
 typedef struct reading {
   const char *file; /* as sentences call it */
   l2o_diag *diag;
-  const unsigned char *data; /* behind the header */
-  size_t length;             /* of data */
+  size_t length; /* of the data behind the header */
 } reading;
 
 static l2o_status no_memory(const reading *r) {
@@ -151,7 +156,7 @@ static l2o_status read_dtype(const reading *r, l2o_tensor *t, const cJSON *dtype
         t->dtype = (l2o_dtype)i;
         return L2O_OK;
       }
-  return BAD_TENSOR("dtype is %s, supported are F32, F64 and I64", found(dtype).text);
+  return BAD_TENSOR("dtype is %s, supported are F32, F64, I64, F16 and BF16", found(dtype).text);
 }
 
 static l2o_status read_shape(const reading *r, l2o_tensor *t, const cJSON *shape) {
@@ -169,8 +174,8 @@ static l2o_status read_shape(const reading *r, l2o_tensor *t, const cJSON *shape
   return L2O_OK;
 }
 
-static l2o_status read_offsets(const reading *r, l2o_tensor *t, const cJSON *offsets) {
-  size_t begin, end, need = t->count * dtypes[t->dtype].size;
+static l2o_status read_offsets(const reading *r, const l2o_tensor *t, size_t *out, const cJSON *offsets) {
+  size_t begin = 0, end = 0, need = t->count * dtypes[t->dtype].size;
   if (!cJSON_IsArray(offsets) || length_of(offsets) != 2)
     return BAD_TENSOR("data_offsets is %s, expected two numbers, begin and end", found(offsets).text);
   for (const cJSON *item = offsets->child; item; item = item->next)
@@ -183,11 +188,11 @@ static l2o_status read_offsets(const reading *r, l2o_tensor *t, const cJSON *off
   if (end - begin != need)
     return BAD_TENSOR("data_offsets span %zu bytes, expected %zu for %zu elements of %s", end - begin, need, t->count,
                       dtypes[t->dtype].name);
-  t->data = r->data + begin;
+  *out = begin;
   return L2O_OK;
 }
 
-static l2o_status read_tensor(const reading *r, l2o_tensor *t, const cJSON *entry) {
+static l2o_status read_tensor(const reading *r, l2o_tensor *t, size_t *begin, const cJSON *entry) {
   static const char *const keys[] = {"dtype", "shape", "data_offsets"};
   enum { KEY_COUNT = sizeof keys / sizeof *keys };
   const cJSON *value[KEY_COUNT] = {NULL};
@@ -211,7 +216,7 @@ static l2o_status read_tensor(const reading *r, l2o_tensor *t, const cJSON *entr
   if (status == L2O_OK)
     status = read_shape(r, t, value[1]);
   if (status == L2O_OK)
-    status = read_offsets(r, t, value[2]);
+    status = read_offsets(r, t, begin, value[2]);
   return status;
 }
 
@@ -219,12 +224,18 @@ static size_t bytes_of(const l2o_tensor *t) {
   return t->count * dtypes[t->dtype].size;
 }
 
+/* A tensor and where it begins. */
+typedef struct place {
+  const l2o_tensor *tensor;
+  size_t begin;
+} place;
+
 /* By place; an empty tensor goes before the one that begins where it stands. */
 static int compare_places(const void *a, const void *b) {
-  const l2o_tensor *s = *(const l2o_tensor *const *)a, *t = *(const l2o_tensor *const *)b;
-  const unsigned char *p = s->data, *q = t->data;
-  if (p != q)
-    return p < q ? -1 : 1;
+  const place *p = a, *q = b;
+  const l2o_tensor *s = p->tensor, *t = q->tensor;
+  if (p->begin != q->begin)
+    return p->begin < q->begin ? -1 : 1;
   if (bytes_of(s) != bytes_of(t))
     return bytes_of(s) < bytes_of(t) ? -1 : 1;
   return s < t ? -1 : s > t;
@@ -232,19 +243,20 @@ static int compare_places(const void *a, const void *b) {
 
 /* Every byte of the data belongs to exactly one tensor. */
 static l2o_status check_places(const reading *r, const l2o_tensor_file *file) {
-  const l2o_tensor **order = malloc((file->count + 1) * sizeof *order);
+  place *order = malloc((file->count + 1) * sizeof *order);
   if (!order)
     return no_memory(r);
   for (size_t i = 0; i < file->count; i++)
-    order[i] = &file->tensors[i];
+    order[i] = (place){&file->tensors[i], file->begins[i]};
   qsort(order, file->count, sizeof *order, compare_places);
   size_t covered = 0;
   l2o_status status = L2O_OK;
   for (size_t i = 0; i < file->count && status == L2O_OK; i++) {
-    const l2o_tensor *t = order[i];
-    size_t begin = (size_t)((const unsigned char *)t->data - r->data);
+    const l2o_tensor *t = order[i].tensor;
+    const size_t begin = order[i].begin;
     if (begin < covered)
-      status = BAD_TENSOR("its data begins at %zu, inside tensor '%.80s', which ends at %zu", begin, order[i - 1]->name, covered);
+      status =
+          BAD_TENSOR("its data begins at %zu, inside tensor '%.80s', which ends at %zu", begin, order[i - 1].tensor->name, covered);
     else if (begin > covered)
       status = BAD_TENSOR("its data begins at %zu, expected %zu: no tensor covers the bytes between", begin, covered);
     covered = begin + bytes_of(t);
@@ -287,29 +299,54 @@ static l2o_status parse_header(const reading *r, l2o_tensor_file *file, const ch
   return check_names_differ(r, file->header, "tensors");
 }
 
-/* The rest of `file`, whose bytes are there. */
-static l2o_status parse_bytes(l2o_tensor_file *file, size_t length, const char *name, l2o_diag *diag) {
-  reading here = {.file = name, .diag = diag}, *r = &here;
+/* How long the header is that `prefix` announces, in a file of `length` bytes. */
+static l2o_status header_length(const reading *r, size_t *out, const unsigned char *prefix, size_t length) {
   if (length < PREFIX)
-    return BAD("%s: %zu bytes long, expected a safetensors file, which starts with %d bytes for the header's length", name, length,
-               PREFIX);
-  uint64_t header = load_little(file->bytes, PREFIX);
+    return BAD("%s: %zu bytes long, expected a safetensors file, which starts with %d bytes for the header's length", r->file,
+               length, PREFIX);
+  const uint64_t header = load_little(prefix, PREFIX);
   if (header > length - PREFIX)
-    return BAD("%s: the header should have %llu bytes, but only %zu follow: cut off, or not a safetensors file", name,
+    return BAD("%s: the header should have %llu bytes, but only %zu follow: cut off, or not a safetensors file", r->file,
                (unsigned long long)header, length - PREFIX);
   if (header > HEADER_LIMIT)
-    return BAD("%s: the header has %llu bytes, supported are %d", name, (unsigned long long)header, HEADER_LIMIT);
-  here.data = file->bytes + PREFIX + header;
-  here.length = length - PREFIX - (size_t)header;
-  l2o_status status = parse_header(r, file, (const char *)file->bytes + PREFIX, (size_t)header);
+    return BAD("%s: the header has %llu bytes, supported are %d", r->file, (unsigned long long)header, HEADER_LIMIT);
+  *out = (size_t)header;
+  return L2O_OK;
+}
+
+/* What the header json[header] says of the r->length bytes behind it. */
+static l2o_status parse_tensors(const reading *r, l2o_tensor_file *file, const char *json, size_t header) {
+  l2o_status status = parse_header(r, file, json, header);
   if (status != L2O_OK)
     return status;
-  file->tensors = calloc(length_of(file->header) + 1, sizeof *file->tensors);
-  if (!file->tensors)
+  const size_t count = length_of(file->header) + 1;
+  file->tensors = calloc(count, sizeof *file->tensors);
+  file->begins = calloc(count, sizeof *file->begins);
+  if (!file->tensors || !file->begins)
     return no_memory(r);
-  for (const cJSON *item = file->header->child; item && status == L2O_OK; item = item->next)
-    status = strcmp(item->string, METADATA) == 0 ? check_metadata(r, item) : read_tensor(r, &file->tensors[file->count++], item);
+  for (const cJSON *item = file->header->child; item && status == L2O_OK; item = item->next) {
+    if (strcmp(item->string, METADATA) == 0) {
+      status = check_metadata(r, item);
+    } else {
+      status = read_tensor(r, &file->tensors[file->count], &file->begins[file->count], item);
+      file->count++;
+    }
+  }
   return status == L2O_OK ? check_places(r, file) : status;
+}
+
+/* The rest of `file`, whose bytes are there. */
+static l2o_status parse_bytes(l2o_tensor_file *file, size_t length, const char *name, l2o_diag *diag) {
+  reading r = {.file = name, .diag = diag};
+  size_t header;
+  l2o_status status = header_length(&r, &header, file->bytes, length);
+  if (status == L2O_OK) {
+    r.length = length - PREFIX - header;
+    status = parse_tensors(&r, file, (const char *)file->bytes + PREFIX, header);
+  }
+  for (size_t i = 0; i < file->count && status == L2O_OK; i++)
+    file->tensors[i].data = file->bytes + PREFIX + header + file->begins[i];
+  return status;
 }
 
 /* A file with room for `length` bytes and a zero. */
@@ -319,8 +356,10 @@ static l2o_tensor_file *file_new(size_t length) {
     free(file);
     return NULL;
   }
-  if (file)
+  if (file) {
     file->bytes[length] = 0;
+    file->descriptor = -1;
+  }
   return file;
 }
 
@@ -339,13 +378,15 @@ l2o_status l2o_tensor_file_parse(l2o_tensor_file **out, const void *bytes, size_
   return status;
 }
 
-static l2o_status read_all(int descriptor, unsigned char *bytes, size_t length, const char *path, l2o_diag *diag) {
+/* bytes[0..length) = those of the file from `at` on; it has `size` bytes. */
+static l2o_status read_at(int descriptor, unsigned char *bytes, size_t length, size_t at, size_t size, const char *path,
+                          l2o_diag *diag) {
   for (size_t done = 0; done < length;) {
-    ssize_t got = read(descriptor, bytes + done, length - done);
+    ssize_t got = pread(descriptor, bytes + done, length - done, (off_t)(at + done));
     if (got > 0)
       done += (size_t)got;
     else if (got == 0)
-      return l2o_fail(diag, L2O_ERR_IO, "%s: ended after %zu bytes of %zu: it changed while it was read", path, done, length);
+      return l2o_fail(diag, L2O_ERR_IO, "%s: ended after %zu bytes of %zu: it changed while it was read", path, at + done, size);
     else if (errno != EINTR)
       return l2o_fail(diag, L2O_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
   }
@@ -360,7 +401,7 @@ l2o_status l2o_tensor_file_open(l2o_tensor_file **out, const char *path, l2o_dia
   if (status)
     return status;
   l2o_tensor_file *file = file_new(length);
-  status = file ? read_all(descriptor, file->bytes, length, path, diag)
+  status = file ? read_at(descriptor, file->bytes, length, 0, length, path, diag)
                 : l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory for its %zu bytes", path, length);
   close(descriptor);
   if (status == L2O_OK)
@@ -372,11 +413,56 @@ l2o_status l2o_tensor_file_open(l2o_tensor_file **out, const char *path, l2o_dia
   return status;
 }
 
+/* The rest of a file of which nothing but the descriptor is there. */
+static l2o_status open_header(l2o_tensor_file **out, int descriptor, size_t length, const char *path, l2o_diag *diag) {
+  reading r = {.file = path, .diag = diag};
+  unsigned char prefix[PREFIX];
+  size_t header = 0;
+  l2o_status status = length < PREFIX ? L2O_OK : read_at(descriptor, prefix, PREFIX, 0, length, path, diag);
+  if (status == L2O_OK)
+    status = header_length(&r, &header, prefix, length);
+  l2o_tensor_file *file = status == L2O_OK ? file_new(header) : NULL;
+  *out = file;
+  if (!file)
+    return status == L2O_OK ? no_memory(&r) : status;
+  file->data_at = PREFIX + header;
+  r.length = length - file->data_at;
+  const size_t name = strlen(path) + 1;
+  file->path = malloc(name);
+  if (!file->path)
+    return no_memory(&r);
+  memcpy(file->path, path, name);
+  status = read_at(descriptor, file->bytes, header, PREFIX, length, path, diag);
+  return status == L2O_OK ? parse_tensors(&r, file, (const char *)file->bytes, header) : status;
+}
+
+l2o_status l2o_tensor_file_open_header(l2o_tensor_file **out, const char *path, l2o_diag *diag) {
+  int descriptor;
+  size_t length;
+  *out = NULL;
+  l2o_status status = l2o_file_open(&descriptor, &length, path, diag);
+  if (status)
+    return status;
+  status = open_header(out, descriptor, length, path, diag);
+  if (status == L2O_OK) {
+    (*out)->descriptor = descriptor;
+  } else {
+    close(descriptor);
+    l2o_tensor_file_free(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
 void l2o_tensor_file_free(l2o_tensor_file *file) {
   if (!file)
     return;
+  if (file->descriptor >= 0)
+    close(file->descriptor);
   cJSON_Delete(file->header);
   free(file->tensors);
+  free(file->begins);
+  free(file->path);
   free(file->bytes);
   free(file);
 }
@@ -401,24 +487,77 @@ const char *l2o_tensor_file_metadata(const l2o_tensor_file *file, const char *ke
   return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, key));
 }
 
-void l2o_tensor_to_double(const l2o_tensor *tensor, double *out) {
-  const unsigned char *from = tensor->data;
-  size_t size = dtypes[tensor->dtype].size;
-  for (size_t i = 0; i < tensor->count; i++, from += size) {
-    uint64_t bits = load_little(from, size);
-    if (tensor->dtype == L2O_F64) {
+/* Half precision: a sign, 5 bits of exponent, 10 of fraction. */
+static double from_half(uint16_t half) {
+  const uint64_t sign = half >> 15, exponent = half >> 10 & 31, fraction = half & 1023;
+  const double least = (double)fraction * 0x1p-24;
+  if (exponent == 0)
+    return sign ? -least : least;
+  const uint64_t bits = sign << 63 | (exponent == 31 ? (uint64_t)2047 : exponent + (1023 - 15)) << 52 | fraction << 42;
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static double from_single(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return (double)value;
+}
+
+/* out[0..count) from the bytes of so many elements */
+static void convert(double *out, const unsigned char *from, l2o_dtype dtype, size_t count) {
+  switch (dtype) {
+  case L2O_F64:
+    for (size_t i = 0; i < count; i++) {
+      const uint64_t bits = load_little(from + 8 * i, 8);
       memcpy(&out[i], &bits, sizeof out[i]);
-    } else if (tensor->dtype == L2O_F32) {
-      uint32_t word = (uint32_t)bits;
-      float value;
-      memcpy(&value, &word, sizeof value);
-      out[i] = (double)value;
-    } else {
-      int64_t value;
-      memcpy(&value, &bits, sizeof value);
-      out[i] = (double)value;
     }
+    break;
+  case L2O_F32:
+    for (size_t i = 0; i < count; i++)
+      out[i] = from_single((uint32_t)load_little(from + 4 * i, 4));
+    break;
+  case L2O_I64:
+    for (size_t i = 0; i < count; i++)
+      out[i] = (double)(int64_t)load_little(from + 8 * i, 8);
+    break;
+  case L2O_F16:
+    for (size_t i = 0; i < count; i++)
+      out[i] = from_half((uint16_t)load_little(from + 2 * i, 2));
+    break;
+  case L2O_BF16: /* the upper half of an F32 */
+    for (size_t i = 0; i < count; i++)
+      out[i] = from_single((uint32_t)load_little(from + 2 * i, 2) << 16);
+    break;
   }
+}
+
+void l2o_tensor_to_double(const l2o_tensor *tensor, double *out) {
+  convert(out, tensor->data, tensor->dtype, tensor->count);
+}
+
+l2o_status l2o_tensor_file_read(const l2o_tensor_file *file, double *out, size_t which, size_t first, size_t count,
+                                l2o_diag *diag) {
+  const l2o_tensor *t = l2o_tensor_file_at(file, which);
+  if (!t || first > t->count || count > t->count - first)
+    return l2o_fail(diag, L2O_ERR_ARG, "%s: elements %zu to %zu of tensor %zu are not there", file->path ? file->path : "a file",
+                    first, first + count, which);
+  const size_t size = dtypes[t->dtype].size;
+  if (t->data) {
+    convert(out, (const unsigned char *)t->data + first * size, t->dtype, count);
+    return L2O_OK;
+  }
+  unsigned char bytes[4096];
+  const size_t piece = sizeof bytes / size;
+  l2o_status status = L2O_OK;
+  for (size_t done = 0; done < count && status == L2O_OK; done += piece) {
+    const size_t next = count - done < piece ? count - done : piece, at = file->data_at + file->begins[which];
+    status = read_at(file->descriptor, bytes, next * size, at + (first + done) * size, at + t->count * size, file->path, diag);
+    if (status == L2O_OK)
+      convert(out + done, bytes, t->dtype, next);
+  }
+  return status;
 }
 
 /* ---- writing ---- */
@@ -519,21 +658,22 @@ static bool store_values(unsigned char *to, l2o_dtype dtype, const double *value
   return true;
 }
 
-l2o_status l2o_tensor_writer_add(l2o_tensor_writer *writer, const char *name, l2o_dtype dtype, const double *values,
-                                 const size_t *shape, size_t rank) {
-  size_t count;
-  if ((unsigned)dtype >= DTYPE_COUNT || cJSON_GetObjectItemCaseSensitive(writer->header, name)) /* METADATA is there, too */
+/* Can there be such an array, and how many elements has it? */
+static l2o_status check_entry(const l2o_tensor_writer *writer, size_t *count, const char *name, l2o_dtype dtype,
+                              const size_t *shape, size_t rank) {
+  if ((unsigned)dtype > L2O_I64 || cJSON_GetObjectItemCaseSensitive(writer->header, name)) /* METADATA is there, too */
     return L2O_ERR_ARG;
-  if (rank > L2O_TENSOR_MAX_RANK || !count_elements(&count, shape, rank, dtype))
+  if (rank > L2O_TENSOR_MAX_RANK || !count_elements(count, shape, rank, dtype))
     return L2O_ERR_SHAPE;
   for (size_t i = 0; i < rank; i++)
     if (shape[i] > exact_limit)
       return L2O_ERR_SHAPE;
-  size_t bytes = count * dtypes[dtype].size;
-  if (!reserve(writer, bytes))
-    return L2O_ERR_NOMEM;
-  if (bytes && !store_values(writer->data + writer->used, dtype, values, count))
-    return L2O_ERR_ARG;
+  return L2O_OK;
+}
+
+/* The next `bytes` of the data are those of `name`. */
+static l2o_status add_entry(l2o_tensor_writer *writer, const char *name, l2o_dtype dtype, const size_t *shape, size_t rank,
+                            size_t bytes) {
   cJSON *entry = cJSON_CreateObject();
   if (!entry || !fill_entry(entry, dtype, shape, rank, writer->used, writer->used + bytes) ||
       !cJSON_AddItemToObject(writer->header, name, entry)) {
@@ -544,7 +684,51 @@ l2o_status l2o_tensor_writer_add(l2o_tensor_writer *writer, const char *name, l2
   return L2O_OK;
 }
 
-l2o_status l2o_tensor_writer_save(const l2o_tensor_writer *writer, const char *path, l2o_diag *diag) {
+l2o_status l2o_tensor_writer_add(l2o_tensor_writer *writer, const char *name, l2o_dtype dtype, const double *values,
+                                 const size_t *shape, size_t rank) {
+  size_t count;
+  l2o_status status = check_entry(writer, &count, name, dtype, shape, rank);
+  if (status)
+    return status;
+  const size_t bytes = count * dtypes[dtype].size;
+  if (!reserve(writer, bytes))
+    return L2O_ERR_NOMEM;
+  if (bytes && !store_values(writer->data + writer->used, dtype, values, count))
+    return L2O_ERR_ARG;
+  return add_entry(writer, name, dtype, shape, rank, bytes);
+}
+
+static const l2o_dtype real_dtype = sizeof(l2o_real) == sizeof(float) ? L2O_F32 : L2O_F64;
+
+l2o_status l2o_tensor_writer_declare(l2o_tensor_writer *writer, const char *name, const size_t *shape, size_t rank) {
+  size_t count, end;
+  l2o_status status = check_entry(writer, &count, name, real_dtype, shape, rank);
+  if (!status && (__builtin_add_overflow(writer->used, count * sizeof(l2o_real), &end) || end > exact_limit))
+    status = L2O_ERR_SHAPE;
+  return status ? status : add_entry(writer, name, real_dtype, shape, rank, count * sizeof(l2o_real));
+}
+
+static void write_reals(FILE *stream, const l2o_real *values, size_t count) {
+  unsigned char bytes[4096];
+  const size_t size = sizeof *values, piece = sizeof bytes / size;
+  for (size_t first = 0; first < count; first += piece) {
+    const size_t next = count - first < piece ? count - first : piece;
+    for (size_t i = 0; i < next; i++) {
+      uint64_t bits = 0;
+      uint32_t word;
+      if (real_dtype == L2O_F32) {
+        memcpy(&word, &values[first + i], sizeof word);
+        bits = word;
+      } else {
+        memcpy(&bits, &values[first + i], size);
+      }
+      store_little(bytes + i * size, bits, size);
+    }
+    fwrite(bytes, size, next, stream);
+  }
+}
+
+l2o_status l2o_tensor_writer_save_reals(const l2o_tensor_writer *writer, const l2o_real *values, const char *path, l2o_diag *diag) {
   char *json = cJSON_PrintUnformatted(writer->header);
   if (!json)
     return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
@@ -561,10 +745,16 @@ l2o_status l2o_tensor_writer_save(const l2o_tensor_writer *writer, const char *p
     store_little(prefix, length + padding, PREFIX);
     fwrite(prefix, 1, PREFIX, file.stream);
     fprintf(file.stream, "%s%*s", json, (int)padding, "");
-    if (writer->used)
+    if (values)
+      write_reals(file.stream, values, writer->used / sizeof *values);
+    else if (writer->used)
       fwrite(writer->data, 1, writer->used, file.stream);
     status = l2o_file_commit(&file, diag);
   }
   cJSON_free(json);
   return status;
+}
+
+l2o_status l2o_tensor_writer_save(const l2o_tensor_writer *writer, const char *path, l2o_diag *diag) {
+  return l2o_tensor_writer_save_reals(writer, NULL, path, diag);
 }

@@ -7,22 +7,14 @@
 #include <string.h>
 
 /* Every kind of family: a new one adds its line here. */
-static const l2o_family_type *const types[] = {&l2o_family_type_cnn,
-                                               &l2o_family_type_geman_mcclure,
-                                               &l2o_family_type_lasso,
-                                               &l2o_family_type_least_squares,
-                                               &l2o_family_type_log_sum_exp,
-                                               &l2o_family_type_logistic,
-                                               &l2o_family_type_mlp,
-                                               &l2o_family_type_more_garbow_hillstrom,
-                                               &l2o_family_type_power_control,
-                                               &l2o_family_type_qp,
-                                               &l2o_family_type_quadratic,
-                                               &l2o_family_type_rosenbrock,
-                                               &l2o_family_type_softmax,
-                                               &l2o_family_type_sum_rate,
-                                               &l2o_family_type_transformer,
-                                               NULL};
+static const l2o_family_type *const types[] = {&l2o_family_type_cnn,           &l2o_family_type_geman_mcclure,
+                                               &l2o_family_type_lasso,         &l2o_family_type_least_squares,
+                                               &l2o_family_type_log_sum_exp,   &l2o_family_type_logistic,
+                                               &l2o_family_type_mlp,           &l2o_family_type_more_garbow_hillstrom,
+                                               &l2o_family_type_power_control, &l2o_family_type_qp,
+                                               &l2o_family_type_quadratic,     &l2o_family_type_rosenbrock,
+                                               &l2o_family_type_softmax,       &l2o_family_type_sum_rate,
+                                               &l2o_family_type_transformer,   NULL};
 
 const l2o_family_type *const *l2o_family_types(void) {
   return types;
@@ -145,8 +137,8 @@ l2o_status l2o_family_sample(const l2o_family *family, l2o_problem *out, uint64_
 l2o_status l2o_family_save(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
                            l2o_diag *diag) {
   if (l2o_family_is_shifted(family)) /* the arrays of its instances are those of the inner family's */
-    return l2o_fail(diag, L2O_ERR_NOTSUP, "shifted instances have no files: save those of family %s, and shift what is read",
-                    family->name);
+    return l2o_fail(diag, L2O_ERR_NOTSUP,
+                    "started or shifted instances have no files: save those of family %s, and shift what is read", family->name);
   const l2o_family_type *type = l2o_family_type_find(family->name, diag);
   if (!type || !type->save)
     return l2o_fail(diag, L2O_ERR_NOTSUP, "family %s has no instance files", family->name);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Instances out of distribution (Song, Lin, Wang, Xu, CVPR 2024): the same problems from x_0 + s, and F'(x) = F(x + t) in place of
- * F, whose minimisers are x* - t and whose minimum is the same. With u = x + t every operation is the inner problem's at u. */
+ * F, whose minimisers are x* - t and whose minimum is the same. With u = x + t every operation is the inner problem's at u. Or the
+ * same problems from weights of a file. */
 #include "core/diag.h"
 #include "problems/families.h"
 #include "problems/instance.h"
 #include "problems/soft_threshold.h"
+#include "problems/weights.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 
 typedef struct shifted {
   l2o_problem inner;
+  const l2o_real *from;     /* (n) x_0 where it is not the inner problem's, else NULL */
   l2o_real start, function; /* s, t */
   double l1;                /* h = l1 |x|_1 where t is not 0 and h is not 0 */
   size_t inner_len;         /* reals of scratch that are the inner problem's; u stands behind them */
@@ -27,6 +30,7 @@ typedef struct shifted_family {
   l2o_problem_ops ops;
   double start, function;
   bool published_prox;
+  l2o_real *from; /* (base.n) of l2o_family_started(), else NULL */
   char note[240];
 } shifted_family;
 
@@ -209,6 +213,10 @@ static l2o_status minimum(const l2o_problem *p, double *fstar, l2o_real *xstar) 
 /* x_0 + s, whatever t is */
 static l2o_status start(const l2o_problem *p, l2o_real *x0) {
   const l2o_real s = of(p)->start;
+  if (of(p)->from) {
+    memcpy(x0, of(p)->from, p->n * sizeof *x0);
+    return L2O_OK;
+  }
   l2o_status status = l2o_problem_start(&of(p)->inner, x0);
   for (size_t i = 0; s != 0 && i < p->n && !status; i++)
     x0[i] += s;
@@ -305,6 +313,8 @@ static l2o_status sample_inner(const shifted_family *f, l2o_problem *inner, uint
     status = l2o_fail(diag, L2O_ERR_ARG, "the problem has no unknowns or no operations");
   if (!status)
     status = check(f, inner, diag);
+  if (!status && f->from && inner->n != f->base.n)
+    status = l2o_fail(diag, L2O_ERR_SHAPE, "the weights are %zu numbers, this instance has %zu unknowns", f->base.n, inner->n);
   if (status && inner->ops)
     l2o_problem_free(inner);
   return status;
@@ -322,6 +332,7 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
     return l2o_fail(diag, L2O_ERR_NOMEM, "shift: out of memory");
   }
   *d = (shifted){.inner = inner,
+                 .from = f->from,
                  .start = (l2o_real)f->start,
                  .function = (l2o_real)f->function,
                  .l1 = has_l1(&inner) ? ((const l2o_instance *)inner.data)->l1 : 0,
@@ -336,6 +347,7 @@ static l2o_status sample(const l2o_family *family, l2o_problem *out, uint64_t se
 static void release_family(l2o_family *family) {
   shifted_family *f = (shifted_family *)(uintptr_t)family->data;
   l2o_family_free(f->inner);
+  free(f->from);
   free(f);
 }
 
@@ -367,6 +379,23 @@ static void write_note(shifted_family *f) {
            f->inner->note ? "; " : "", f->inner->note ? f->inner->note : "");
 }
 
+/* The family of which f says how its instances differ from those of f->inner, the first of which has the operations `wrapped`. */
+static void finish(l2o_family **out, shifted_family *f, const l2o_problem_ops *wrapped) {
+  const l2o_family *inner = f->inner;
+  f->wrapped = wrapped;
+  wrap(&f->ops, wrapped);
+  f->base = (l2o_family){.struct_size = sizeof f->base,
+                         .name = inner->name,
+                         .n = inner->n,
+                         .count = inner->count,
+                         .sample = sample,
+                         .data = f,
+                         .plain_seeds = inner->plain_seeds,
+                         .free = release_family,
+                         .note = f->note};
+  *out = &f->base;
+}
+
 l2o_status l2o_family_shifted(l2o_family **out, l2o_family *inner, double by_start, double by_function, bool published_prox,
                               l2o_diag *diag) {
   l2o_problem first;
@@ -386,19 +415,31 @@ l2o_status l2o_family_shifted(l2o_family **out, l2o_family *inner, double by_sta
     free(f);
     return status;
   }
-  f->wrapped = first.ops;
-  wrap(&f->ops, first.ops);
-  l2o_problem_free(&first);
   write_note(f);
-  f->base = (l2o_family){.struct_size = sizeof f->base,
-                         .name = inner->name,
-                         .n = inner->n,
-                         .count = inner->count,
-                         .sample = sample,
-                         .data = f,
-                         .plain_seeds = inner->plain_seeds,
-                         .free = release_family,
-                         .note = f->note};
-  *out = &f->base;
+  finish(out, f, first.ops);
+  l2o_problem_free(&first);
+  return L2O_OK;
+}
+
+l2o_status l2o_family_started(l2o_family **out, l2o_family *inner, const char *path, l2o_diag *diag) {
+  l2o_problem first;
+  *out = NULL;
+  shifted_family *f = malloc(sizeof *f);
+  if (!f)
+    return l2o_fail(diag, L2O_ERR_NOMEM, "%s: out of memory", path);
+  *f = (shifted_family){.inner = inner};
+  l2o_status status = sample_inner(f, &first, 0, 0, diag);
+  if (!status) {
+    status = l2o_weights_read(&first, &f->from, path, diag);
+    if (!status)
+      finish(out, f, first.ops);
+    f->base.n = first.n;
+    l2o_problem_free(&first);
+  }
+  if (status) {
+    free(f);
+    return status;
+  }
+  snprintf(f->note, sizeof f->note, "started at %.120s%s%.80s", path, inner->note ? "; " : "", inner->note ? inner->note : "");
   return L2O_OK;
 }

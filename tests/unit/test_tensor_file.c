@@ -243,7 +243,7 @@ static void writer_refuses_what_cannot_be_read(void **state) {
   assert_status(l2o_tensor_writer_add(writer, "a", L2O_F64, &one, NULL, 0), L2O_OK, NULL);
   assert_status(l2o_tensor_writer_add(writer, "a", L2O_F32, &one, NULL, 0), L2O_ERR_ARG, NULL);
   assert_status(l2o_tensor_writer_add(writer, "__metadata__", L2O_F64, &one, NULL, 0), L2O_ERR_ARG, NULL);
-  assert_status(l2o_tensor_writer_add(writer, "b", (l2o_dtype)3, &one, NULL, 0), L2O_ERR_ARG, NULL);
+  assert_status(l2o_tensor_writer_add(writer, "b", (l2o_dtype)5, &one, NULL, 0), L2O_ERR_ARG, NULL);
   assert_status(l2o_tensor_writer_add(writer, "b", L2O_F64, &one, deep, 9), L2O_ERR_SHAPE, NULL);
   assert_status(l2o_tensor_writer_add(writer, "b", L2O_F64, &one, large, 3), L2O_ERR_SHAPE, NULL);
   assert_status(l2o_tensor_writer_add(writer, "b", L2O_F64, NULL, (size_t[]){0, ((size_t)1 << 53) + 1}, 2), L2O_ERR_SHAPE, NULL);
@@ -349,8 +349,10 @@ static void broken_headers_are_refused(void **state) {
       {"{\"__metadata__\":[]}", 0, "f: __metadata__ is an array, expected an object of texts"},
       {"{\"__metadata__\":{\"k\":null}}", 0, "f: __metadata__ 'k' is null, expected a text"},
       {"{\"__metadata__\":{\"k\":\"\",\"k\":\"\"}}", 0, "f: two __metadata__ texts are named 'k', expected different names"},
-      {ENTRY("\"BF16\"", "[1]", "[0,2]"), 2, "f: tensor 'a': dtype is \"BF16\", supported are F32, F64 and I64"},
-      {ENTRY("true", "[1]", "[0,2]"), 2, "f: tensor 'a': dtype is a truth value, supported are F32, F64 and I64"},
+      {ENTRY("\"BF8\"", "[1]", "[0,2]"), 2, "f: tensor 'a': dtype is \"BF8\", supported are F32, F64, I64, F16 and BF16"},
+      {ENTRY("\"BF16\"", "[2]", "[0,3]"), 3, "f: tensor 'a': data_offsets span 3 bytes, expected 4 for 2 elements of BF16"},
+      {ENTRY("\"F16\"", "[3]", "[0,5]"), 5, "f: tensor 'a': data_offsets span 5 bytes, expected 6 for 3 elements of F16"},
+      {ENTRY("true", "[1]", "[0,2]"), 2, "f: tensor 'a': dtype is a truth value, supported are F32, F64, I64, F16 and BF16"},
       {ENTRY("\"F32\"", "1", "[0,4]"), 4, "f: tensor 'a': shape is 1, expected an array of sizes"},
       {ENTRY("\"F32\"", "[-1]", "[0,4]"), 4, "f: tensor 'a': shape has the size -1, expected a whole number from 0 to 2^53"},
       {ENTRY("\"F32\"", "[1.5]", "[0,4]"), 4, "f: tensor 'a': shape has the size 1.5, expected a whole number from 0 to 2^53"},
