@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** @file data.h
- *  Real data: LIBSVM text, IDX arrays (MNIST) and PGM images, each gzipped or not. Files are read as a stream, nothing in them is
+ *  Real data: LIBSVM text, IDX arrays (MNIST) and PGM images, each gzipped or not, and safetensors. Files are read as a stream, nothing in them is
  *  trusted, and memory grows with what is there, not with what a header announces. A failure names the file, the line or the byte
  *  count, and what was expected. Numbers are read the same in every locale. */
 #ifndef L2O_DATA_H
@@ -40,7 +40,9 @@ L2O_API l2o_status l2o_dataset_read_idx(l2o_dataset **out, const char *images, c
 /** PGM (P2, P5; 8 or 16 bits): a row for each line of the image, divided by the largest value that its header names. One image a
  *  file. */
 L2O_API l2o_status l2o_dataset_read_pgm(l2o_dataset **out, const char *path, l2o_diag *diag);
-/** Any of the three, told apart by the first bytes; features = 0, labels = NULL. */
+/** Any of the three, told apart by the first bytes; features = 0, labels = NULL. Or a safetensors file (not gzipped) with `tokens`
+ *  (rows, features), I64, sequences for language models, or `data` (rows, features) of any dtype, and perhaps `labels` (rows), and
+ *  nothing else. */
 L2O_API l2o_status l2o_dataset_read(l2o_dataset **out, const char *path, l2o_diag *diag);
 /** Copies arrays of the caller's. @param A  (rows, features) row-major. @param labels  (rows) or NULL.
  *  @return L2O_ERR_SHAPE for a size of 0, L2O_ERR_NUMERIC for entries that are not finite, L2O_ERR_NOMEM. */

@@ -99,13 +99,16 @@ l2o_status l2o_dataset_new(l2o_dataset **out, const l2o_real *A, const double *l
 
 /* ---- files ---- */
 
-typedef enum format { ANY, LIBSVM, IDX, PGM } format;
+typedef enum format { ANY, LIBSVM, IDX, PGM, TENSORS } format;
 
-/* By the first bytes; neither of the two others begins like a line of LIBSVM text. */
+/* By the first bytes; none of the others begins like a line of LIBSVM text. */
 static format format_of(l2o_byte_stream *stream) {
   if (l2o_stream_peek(stream) < 0)
-    return LIBSVM; /* an empty file, or a failure that its reader meets again */
+    return LIBSVM;                             /* an empty file, or a failure that its reader meets again */
+  static const unsigned char no_more[4] = {0}; /* of a header's length, 8 bytes before its '{' */
   const unsigned char *bytes = stream->bytes;
+  if (stream->end > 8 && memcmp(bytes + 4, no_more, sizeof no_more) == 0 && bytes[8] == '{')
+    return TENSORS;
   if (stream->end >= 2 && bytes[0] == 0 && bytes[1] == 0)
     return IDX;
   if (stream->end >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' && (bytes[2] <= ' ' || bytes[2] == '#'))
@@ -139,9 +142,10 @@ static l2o_status read_stream(l2o_dataset *data, l2o_byte_stream *stream, format
   memcpy(data->name, name, length);
   if (kind == ANY)
     kind = format_of(stream);
-  l2o_status status = kind == IDX   ? l2o_read_idx(data, stream, labels)
-                      : kind == PGM ? l2o_read_pgm(data, stream)
-                                    : l2o_read_libsvm(data, stream, features);
+  l2o_status status = kind == IDX       ? l2o_read_idx(data, stream, labels)
+                      : kind == PGM     ? l2o_read_pgm(data, stream)
+                      : kind == TENSORS ? l2o_read_tensors(data, stream->path, stream->diag)
+                                        : l2o_read_libsvm(data, stream, features);
   return status ? status : find_classes(data, stream->path, stream->diag);
 }
 

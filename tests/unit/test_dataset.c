@@ -2,6 +2,7 @@
 #include "l2o_fixtures.h"
 
 #include "failing_malloc.h"
+#include <l2o/tensor_file.h>
 #include <locale.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -640,6 +641,102 @@ static l2o_status copy_and_free(void *context) {
   return status;
 }
 
+/* ---- safetensors ---- */
+
+typedef struct array {
+  const char *name;
+  l2o_dtype dtype;
+  size_t rank, shape[3];
+  const double *values;
+} array;
+
+static const char *tensors_of(const array *arrays, size_t count) {
+  l2o_tensor_writer *writer;
+  l2o_diag diag = {""};
+  const char *path = in_folder("f");
+  assert_status(l2o_tensor_writer_new(&writer), L2O_OK, NULL);
+  for (size_t i = 0; i < count; i++)
+    assert_status(l2o_tensor_writer_add(writer, arrays[i].name, arrays[i].dtype, arrays[i].values, arrays[i].shape, arrays[i].rank),
+                  L2O_OK, NULL);
+  assert_status(l2o_tensor_writer_save(writer, path, &diag), L2O_OK, &diag);
+  l2o_tensor_writer_free(writer);
+  return path;
+}
+
+static const double six[6] = {3, 0, 151935, -1, 7, 7}, three[3] = {1, 0.5, 1}, spoiled[6] = {1, 2, 3, (double)NAN, 5, 6};
+
+static void tensors_are_rows(void **state) {
+  (void)state;
+  const array tokens[] = {{"tokens", L2O_I64, 2, {2, 3}, six}};
+  l2o_dataset *data = read_back(tensors_of(tokens, 1));
+  assert_true(data->rows == 2 && data->features == 3 && !data->labels && data->class_count == 0 && data->image_height == 0);
+  assert_string_equal(data->name, "f");
+  for (size_t i = 0; i < 6; i++)
+    assert_true((double)data->A[i] == six[i]);
+  l2o_dataset_free(data);
+  const array table[] = {{"labels", L2O_F32, 1, {3}, three}, {"data", L2O_F32, 2, {3, 2}, six}};
+  data = read_back(tensors_of(table, 2));
+  assert_true(data->rows == 3 && data->features == 2 && data->class_count == 2);
+  assert_true(data->classes[0] == 0.5 && data->class_of[0] == 1 && data->class_of[1] == 0 && data->labels[2] == 1);
+  for (size_t i = 0; i < 6; i++)
+    assert_true((double)data->A[i] == six[i]);
+  l2o_dataset_free(data);
+  enum { MANY = 5000 }; /* more than a piece */
+  static double values[2 * MANY];
+  for (size_t i = 0; i < 2 * MANY; i++)
+    values[i] = (double)(i % 1000);
+  const array many[] = {{"data", L2O_F64, 2, {MANY, 2}, values}};
+  data = read_back(tensors_of(many, 1));
+  for (size_t i = 0; i < 2 * MANY; i++)
+    assert_true((double)data->A[i] == values[i]);
+  l2o_dataset_free(data);
+}
+
+static void bad_tensors_are_told(void **state) {
+  (void)state;
+  static const double huge[6] = {1, 2, 3, 16777217, 0, 0};
+  static const struct {
+    array arrays[3];
+    size_t count;
+    const char *sentence;
+  } cases[] = {
+      {{{"labels", L2O_F64, 1, {3}, three}}, 1, "f: has no tensor `tokens` or `data`"},
+      {{{"token", L2O_I64, 2, {2, 3}, six}}, 1, "f: tensor 'token' is unknown, expected tokens or data, and perhaps labels"},
+      {{{"tokens", L2O_I64, 2, {2, 3}, six}, {"data", L2O_F64, 2, {3, 2}, six}}, 2, "f: has tokens and data, expected one of them"},
+      {{{"tokens", L2O_F64, 2, {2, 3}, six}}, 1, "f: tokens are no whole numbers, expected dtype I64"},
+      {{{"tokens", L2O_I64, 1, {6}, six}},
+       1,
+       "f: tensor 'tokens' has 1 sizes and 6 elements, expected rows of features, at least one of each"},
+      {{{"data", L2O_F64, 2, {0, 4}, six}},
+       1,
+       "f: tensor 'data' has 2 sizes and 0 elements, expected rows of features, at least one of each"},
+      {{{"data", L2O_F64, 2, {2, 3}, six}, {"labels", L2O_F64, 1, {3}, three}},
+       2,
+       "f: labels have 1 sizes and 3 elements, expected one for each of the 2 rows"},
+      {{{"data", L2O_F64, 2, {2, 3}, spoiled}}, 1, "f: row 1, column 0 is nan, expected a finite number that this precision holds"},
+      {{{"data", L2O_F64, 2, {3, 2}, six}, {"labels", L2O_F64, 1, {3}, spoiled + 1}},
+       2,
+       "f: label 2 is nan, expected a finite number"},
+#ifdef L2O_SINGLE
+      {{{"tokens", L2O_I64, 2, {2, 3}, huge}}, 1, "f: row 1, column 0 is 16777217, expected a token that this precision holds"},
+#endif
+  };
+  (void)huge;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    l2o_dataset *data;
+    l2o_diag diag = {""};
+    const l2o_status status = l2o_dataset_read(&data, tensors_of(cases[i].arrays, cases[i].count), &diag);
+    assert_sentence(status, L2O_ERR_FORMAT, &data, &diag, cases[i].sentence);
+  }
+  const array tokens[] = {{"tokens", L2O_I64, 2, {2, 3}, six}};
+  l2o_dataset *data;
+  l2o_diag diag = {""};
+  tensors_of(tokens, 1);
+  assert_int_equal(truncate(in_folder("f"), 100), 0);
+  assert_status(l2o_dataset_read(&data, in_folder("f"), &diag), L2O_ERR_FORMAT, NULL);
+  assert_null(data);
+}
+
 static void every_allocation_may_fail(void **state) {
   (void)state;
   static const char images[] = IDX3 SIZE("\2") SIZE("\1") SIZE("\1") "\0\xff", labels[] = IDX1 SIZE("\2") "\5\3";
@@ -696,6 +793,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(damaged_compression_is_told, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(unreadable_paths_say_why, make_folder, remove_folder),
       cmocka_unit_test(arrays_are_copied),
+      cmocka_unit_test_setup_teardown(tensors_are_rows, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(bad_tensors_are_told, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(every_allocation_may_fail, make_folder, remove_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
