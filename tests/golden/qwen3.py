@@ -30,9 +30,12 @@ for seed, (name, tied, dtype, shard, shared) in enumerate(CASES):
     model = model.to(torch.float64)  # what the file holds, computed in double, also where transformers says float32
     model.model.rotary_emb.inv_freq = 1 / 1000.0 ** (torch.arange(0, 6, 2, dtype=torch.float64) / 6)
     tokens = torch.randint(37, (16,))
-    single, torch.float32, torch.Tensor.float = torch.float32, torch.float64, torch.Tensor.double
+    single, to_single = torch.float32, torch.Tensor.float
+    torch.float32 = torch.float = torch.float64
+    torch.Tensor.float = torch.Tensor.double
     with torch.no_grad():
         logits = model(tokens[None]).logits[0]
-    torch.float32, torch.Tensor.float = single, lambda t: t.to(single)
+    torch.float32 = torch.float = single
+    torch.Tensor.float = to_single
     assert logits.dtype == torch.float64
     save_file({"prompt": tokens, "logits": logits}, os.path.join(folder, "answer.safetensors"))

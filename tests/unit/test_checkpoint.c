@@ -44,7 +44,7 @@ static void answers_are_those_of_transformers(void **state) {
       largest = fmax(largest, fabs(expected[i]));
     assert_true(largest > 1);
     for (size_t i = 0; i < TOKENS * VOCAB; i++)
-      assert_close(logits[i], expected[i], 0, BY_PRECISION(1e-9, 1e-5) * largest);
+      assert_close(logits[i], expected[i], 0, BY_PRECISION(1e-11, 1e-5) * largest);
     free(prompt), free(expected), free(x);
     l2o_tensor_file_free(file);
     l2o_problem_free(&p);
