@@ -7,6 +7,7 @@
 static const l2o_solver *const list[] = {&l2o_gd,
                                          &l2o_momentum,
                                          &l2o_nesterov,
+                                         &l2o_sgd,
                                          &l2o_adam,
                                          &l2o_adam_hd,
                                          &l2o_rmsprop,

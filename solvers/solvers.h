@@ -7,6 +7,7 @@
 extern const l2o_solver l2o_gd;
 extern const l2o_solver l2o_nesterov;
 extern const l2o_solver l2o_momentum;
+extern const l2o_solver l2o_sgd;
 extern const l2o_solver l2o_adam;
 extern const l2o_solver l2o_adam_hd;
 extern const l2o_solver l2o_rmsprop;

@@ -94,6 +94,7 @@
 #define l2o_run_record l2of_run_record
 #define l2o_run_resume l2of_run_resume
 #define l2o_run_save l2of_run_save
+#define l2o_run_scale_step l2of_run_scale_step
 #define l2o_run_start l2of_run_start
 #define l2o_run_step l2of_run_step
 #define l2o_run_x l2of_run_x

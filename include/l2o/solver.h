@@ -229,11 +229,19 @@ L2O_API const l2o_real *l2o_run_x(const l2o_run *run);
 /** Objective, gradient norm and counts at the current point; evaluates them, uncounted, if the rule has not. */
 L2O_API l2o_status l2o_run_record(l2o_run *run, l2o_record *record);
 
+/** From now on the rule's base step is `factor` times what its options, or the problem, give: a schedule. l2o_run_start() and
+ *  l2o_run_resume() go back to factor 1. Rules that adapt their step by themselves, having begun with it, do not notice.
+ *  @param step  out: that step; may be NULL.
+ *  @return L2O_ERR_ARG for a factor below 0 or not finite, or before the start; L2O_ERR_NOTSUP for a rule without a base step and
+ *          for a run with a guard. */
+L2O_API l2o_status l2o_run_scale_step(l2o_run *run, double factor, double *step);
+
 /** Writes the run to a file: x, what the rule remembers, counts. @param id  kept in the file, to recognise the experiment by.
  *  @return L2O_ERR_NOTSUP for a run with a guard or of a rule that keeps memory elsewhere; L2O_ERR_IO, L2O_ERR_NOMEM. */
 L2O_API l2o_status l2o_run_save(const l2o_run *run, const char *path, const char *id, l2o_diag *diag);
 /** Puts a run that was made alike where the saved one was: it goes on bit for bit as that would have gone on.
- *  @return L2O_ERR_ARG where `id` is another one; L2O_ERR_SHAPE, L2O_ERR_FORMAT, L2O_ERR_IO; the run is then as before. */
+ *  @return L2O_ERR_ARG where `id` is another one, or rule, options or problem; L2O_ERR_SHAPE, L2O_ERR_FORMAT, L2O_ERR_IO; the run
+ *          is then as before. L2O_ERR_CALLBACK where the problem fails: the run then has to be started anew. */
 L2O_API l2o_status l2o_run_resume(l2o_run *run, const char *path, const char *id, l2o_diag *diag);
 
 /** Minimises one problem.

@@ -8,6 +8,7 @@
  *
  * guard=shadow. The classical rule also runs beside it from the same start, and the better of the two points is reported: never
  * worse than the classical rule at the same iteration. The costs are those of the classical rule. */
+#include "solve/run.h"
 #include "core/diag.h"
 #include "core/linalg.h"
 #include "nn/model.h"
@@ -36,6 +37,7 @@ struct l2o_run {
   enum guard guard;
   size_t instance, fallbacks;
   double seconds;
+  double made_step, base_step; /* it.step of a new run, and as a started one found it: what l2o_run_scale_step() scales */
   bool started;
   bool known; /* the present point is on record with finite objective and gradient, and stands in `previous` */
 };
@@ -123,6 +125,7 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     return status;
   if (run.guard != GUARD_OFF && (status = prepare_classical(&run, diag)))
     return status;
+  run.made_step = run.it.step;
   l2o_arena arena = {0};
   layout(&run, &arena);
   if (!l2o_arena_new(&arena))
@@ -153,6 +156,7 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   run->known = false;
   run->best = it;
   run->ended = run->classical_ended = L2O_STOP_NONE;
+  it->step = run->made_step;
   l2o_status status = L2O_OK;
   if (x0)
     memcpy(it->x, x0, it->n * sizeof *x0);
@@ -171,8 +175,30 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   if (!status)
     status = l2o_iterate_init(it, run->solver); /* which may move x into a set */
   memcpy(run->previous, it->x, it->n * sizeof *it->x);
+  run->base_step = it->step;
   run->started = status == L2O_OK;
   return status;
+}
+
+l2o_status l2o_run_scale_step(l2o_run *run, double factor, double *step) {
+  if (!run->started || !(factor >= 0 && isfinite(factor)))
+    return L2O_ERR_ARG;
+  if (!(run->base_step > 0) || run->guard != GUARD_OFF)
+    return L2O_ERR_NOTSUP;
+  run->it.step = factor * run->base_step;
+  if (step)
+    *step = run->it.step;
+  return L2O_OK;
+}
+
+l2o_run_memory l2o_run_memory_of(l2o_run *run) {
+  return (l2o_run_memory){.solver = run->solver,
+                          .it = &run->it,
+                          .previous = run->previous,
+                          .seconds = &run->seconds,
+                          .known = &run->known,
+                          .guarded = run->guard != GUARD_OFF,
+                          .started = run->started};
 }
 
 /* f and gradient where the iterate stands. L2O_ERR_NUMERIC: that point cannot be reported. */

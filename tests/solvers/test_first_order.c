@@ -199,6 +199,16 @@ static void momentum_step(replay *r, size_t k) {
   }
 }
 
+static void sgd_step(replay *r, size_t k) {
+  double g[N];
+  (void)k;
+  grad(r, g, r->x);
+  for (size_t i = 0; i < N; i++) {
+    r->m[i] = 0.8 * r->m[i] + g[i];
+    r->x[i] -= r->s * r->m[i];
+  }
+}
+
 static void adam_step(replay *r, size_t k) {
   double g[N];
   grad(r, g, r->x);
@@ -346,6 +356,7 @@ static void the_published_formulas_are_replayed(void **state) {
     double restarts;     /* at least */
   } cases[] = {
       {"momentum:beta=0.8,step_scale=0.5", momentum_step, STEPS, STEPS, 0},
+      {"sgd:beta=0.8,step_scale=0.5", sgd_step, STEPS, STEPS, 0},
       {"adam:step=0.05,beta1=0.7,beta2=0.9,epsilon=1e-3", adam_step, STEPS, STEPS, 0},
       {"adam-hd:step=0.05,kappa=2e-3,beta1=0.7,beta2=0.9,epsilon=1e-3", adam_hd_step, STEPS, STEPS, 0},
       {"adam-hd:step=0.05,kappa=5,beta1=0,beta2=0,epsilon=1e-3", adam_hd_floor_step, 3, 3, 0},
@@ -817,14 +828,15 @@ static void options_that_do_not_fit_are_refused(void **state) {
 
 /* ---- minibatches ---- */
 
-static const char *const STOCHASTIC[] = {"gd", "momentum", "nesterov", "adam", "adam-hd", "rmsprop"};
+static const char *const STOCHASTIC[] = {"gd", "momentum", "nesterov", "adam", "adam-hd", "rmsprop", "sgd"};
 enum { STOCHASTIC_COUNT = sizeof STOCHASTIC / sizeof *STOCHASTIC };
 
 static void minibatches_are_reproducible(void **state) {
   (void)state;
   enum { MANY = 4 };
   static const char *const options[] = {"step_scale=0.1,batch=5", "step_scale=0.02,batch=5", "step_scale=0.001,batch=5",
-                                        "step=0.02,batch=5",      "step=0.02,batch=5",       "step=0.02,batch=5"};
+                                        "step=0.02,batch=5",      "step=0.02,batch=5",       "step=0.02,batch=5",
+                                        "step_scale=0.1,batch=5"};
   for (size_t i = 0; i < STOCHASTIC_COUNT; i++) {
     regression data;
     l2o_problem problems[MANY];
