@@ -22,6 +22,7 @@
 #define l2o_family_started l2of_family_started
 #define l2o_family_type_find l2of_family_type_find
 #define l2o_family_types l2of_family_types
+#define l2o_iterate_forward l2of_iterate_forward
 #define l2o_iterate_gradient l2of_iterate_gradient
 #define l2o_iterate_gradient_at l2of_iterate_gradient_at
 #define l2o_iterate_moved l2of_iterate_moved

@@ -39,15 +39,17 @@ typedef struct l2o_iterate {
   l2o_rng *rng;           /**< the run's own stream */
   uint64_t seed;          /**< of this run: stream (seed, s, k) may be drawn and replayed by step k for any s below 2^31 */
   size_t value_calls, gradient_calls;
+  size_t rejected;     /**< steps that the rule has taken back since they found no finite value */
   size_t uncharged;    /**< calls that the rule's way of counting does not charge to the budget */
   size_t allowance;    /**< charged calls that the budget still allows; SIZE_MAX: no limit */
   bool has_gradient;   /**< f and g belong to x */
   size_t batch, *rows; /**< summands that the functions below evaluate, drawn anew for each step; batch 0: the whole sum */
   /* how a learned rule with L2O_FACTORS stepped: x += p o d, d the direction of the classical rule */
-  double slope;            /**< out: g'd */
-  double deviation;        /**< out: 1/n sum_i (p_i - 1)^2 */
-  double restraint;        /**< out: tau, p = 1 + tau (p~ - 1) where the network wants p~; below 1 where a safeguard acts */
-  double deviation_weight; /**< in, for step_vjp(): dL / d deviation */
+  double slope;             /**< out: g'd */
+  double deviation;         /**< out: 1/n sum_i (p_i - 1)^2 */
+  double restraint;         /**< out: tau, p = 1 + tau (p~ - 1) where the network wants p~; below 1 where a safeguard acts */
+  double deviation_weight;  /**< in, for step_vjp(): dL / d deviation */
+  bool layered, value_only; /* of a rule with L2O_NEEDS_LAYERS, with L2O_KEEPS_X: there is no g then */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
   bool pending, moved, subgradient, finite;
   double pending_seconds, claimed_seconds;
@@ -69,6 +71,9 @@ L2O_API void l2o_iterate_moved(l2o_iterate *it);
 L2O_API l2o_status l2o_iterate_gradient_at(l2o_iterate *it, double *f, l2o_real *g, const l2o_real *x);
 /** Objective at a point, counted. */
 L2O_API l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x);
+
+/** Objective of the minibatch at it->x by one forward pass of a layered problem, counted as a value call. */
+L2O_API l2o_status l2o_iterate_forward(l2o_iterate *it, double *f, const l2o_pass *pass);
 
 /** The gradient that every step begins with, which lets drivers evaluate it for several instances at once. Of a learned rule it is
  * the only evaluation. */

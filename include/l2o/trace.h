@@ -18,7 +18,7 @@ typedef struct l2o_record {
    */
   double gradient_norm;
   size_t value_calls, gradient_calls;
-  size_t fallbacks; /**< learned points that the guard rejected so far */
+  size_t fallbacks; /**< steps taken back so far: learned points that the guard rejected, perturbations without a finite value */
   double seconds;   /**< time inside steps so far */
   /** Calls charged to the budget: the larger of both counts, less what the rule's own way of counting leaves out (zeroth-order
    * rules with counting=differences). */

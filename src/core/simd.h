@@ -3,6 +3,7 @@
  * lane of plain C:
  *
  *   vd  VD doubles (8, 4, 1)          vf  VF floats (16, 8, 1)          vi  VD 32-bit integers, indices that go with a vd
+ *   vu  VF unsigned 32-bit integers
  *   vr  VR reals: a vd or a vf, whichever l2o_real is
  *
  * Names are vX_operation. Tails take the same instructions as whole vectors: vX_load_part(p, count) reads the first `count` lanes,
@@ -175,6 +176,42 @@ SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf16_u10avx512f(a); }
 SIMD(vd) vd_erf(vd a) { return Sleef_finz_erfd8_u10avx512f(a); }
 SIMD(vf) vf_erf(vf a) { return Sleef_finz_erff16_u10avx512f(a); }
 
+/* p[4 i + j] = lane i of a_j, i < lanes */
+SIMD(void) vd_store4(double *p, vd a, vd b, vd c, vd d) {
+  const __m512d w = _mm512_unpacklo_pd(a, b), x = _mm512_unpacklo_pd(c, d), y = _mm512_unpackhi_pd(a, b), z = _mm512_unpackhi_pd(c, d);
+  const __m512d q = _mm512_shuffle_f64x2(w, x, 0x44), r = _mm512_shuffle_f64x2(y, z, 0x44);
+  const __m512d s = _mm512_shuffle_f64x2(w, x, 0xee), t = _mm512_shuffle_f64x2(y, z, 0xee);
+  _mm512_storeu_pd(p, _mm512_shuffle_f64x2(q, r, 0x88));
+  _mm512_storeu_pd(p + 8, _mm512_shuffle_f64x2(q, r, 0xdd));
+  _mm512_storeu_pd(p + 16, _mm512_shuffle_f64x2(s, t, 0x88));
+  _mm512_storeu_pd(p + 24, _mm512_shuffle_f64x2(s, t, 0xdd));
+}
+SIMD(void) vf_store4(float *p, vf a, vf b, vf c, vf d) {
+  const __m512d ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b)), cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+  const __m512d AB = _mm512_castps_pd(_mm512_unpackhi_ps(a, b)), CD = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+  const __m512 w = _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)), x = _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd));
+  const __m512 y = _mm512_castpd_ps(_mm512_unpacklo_pd(AB, CD)), z = _mm512_castpd_ps(_mm512_unpackhi_pd(AB, CD));
+  const __m512 q = _mm512_shuffle_f32x4(w, x, 0x44), r = _mm512_shuffle_f32x4(y, z, 0x44);
+  const __m512 s = _mm512_shuffle_f32x4(w, x, 0xee), t = _mm512_shuffle_f32x4(y, z, 0xee);
+  _mm512_storeu_ps(p, _mm512_shuffle_f32x4(q, r, 0x88));
+  _mm512_storeu_ps(p + 16, _mm512_shuffle_f32x4(q, r, 0xdd));
+  _mm512_storeu_ps(p + 32, _mm512_shuffle_f32x4(s, t, 0x88));
+  _mm512_storeu_ps(p + 48, _mm512_shuffle_f32x4(s, t, 0xdd));
+}
+
+typedef __m512i vu;
+SIMD(vu) vu_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
+SIMD(vu) vu_count(uint32_t first) { /* first, first + 1, ... */
+  return _mm512_add_epi32(_mm512_set1_epi32((int)first), _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+}
+SIMD(void) vu_store(uint32_t *p, vu a) { _mm512_storeu_si512(p, a); }
+SIMD(vu) vu_xor3(vu a, vu b, vu c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+SIMD(void) vu_mul(vu *high, vu *low, vu a, vu b) { /* 2^32 high + low = a b */
+  const __m512i even = _mm512_mul_epu32(a, b), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+  *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+
 #elif defined L2O_ISA_AVX2
 #include <immintrin.h>
 #define L2O_HERE(name) name##_avx2
@@ -312,6 +349,37 @@ SIMD(vf) vf_log1p(vf a) { return Sleef_finz_log1pf8_u10avx2(a); }
 SIMD(vd) vd_erf(vd a) { return Sleef_finz_erfd4_u10avx2(a); }
 SIMD(vf) vf_erf(vf a) { return Sleef_finz_erff8_u10avx2(a); }
 
+SIMD(void) vd_store4(double *p, vd a, vd b, vd c, vd d) {
+  const __m256d w = _mm256_unpacklo_pd(a, b), x = _mm256_unpacklo_pd(c, d), y = _mm256_unpackhi_pd(a, b), z = _mm256_unpackhi_pd(c, d);
+  _mm256_storeu_pd(p, _mm256_permute2f128_pd(w, x, 0x20));
+  _mm256_storeu_pd(p + 4, _mm256_permute2f128_pd(y, z, 0x20));
+  _mm256_storeu_pd(p + 8, _mm256_permute2f128_pd(w, x, 0x31));
+  _mm256_storeu_pd(p + 12, _mm256_permute2f128_pd(y, z, 0x31));
+}
+SIMD(void) vf_store4(float *p, vf a, vf b, vf c, vf d) {
+  const __m256d ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b)), cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+  const __m256d AB = _mm256_castps_pd(_mm256_unpackhi_ps(a, b)), CD = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+  const __m256 w = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)), x = _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd));
+  const __m256 y = _mm256_castpd_ps(_mm256_unpacklo_pd(AB, CD)), z = _mm256_castpd_ps(_mm256_unpackhi_pd(AB, CD));
+  _mm256_storeu_ps(p, _mm256_permute2f128_ps(w, x, 0x20));
+  _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(y, z, 0x20));
+  _mm256_storeu_ps(p + 16, _mm256_permute2f128_ps(w, x, 0x31));
+  _mm256_storeu_ps(p + 24, _mm256_permute2f128_ps(y, z, 0x31));
+}
+
+typedef __m256i vu;
+SIMD(vu) vu_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
+SIMD(vu) vu_count(uint32_t first) {
+  return _mm256_add_epi32(_mm256_set1_epi32((int)first), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
+}
+SIMD(void) vu_store(uint32_t *p, vu a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
+SIMD(vu) vu_xor3(vu a, vu b, vu c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
+SIMD(void) vu_mul(vu *high, vu *low, vu a, vu b) {
+  const __m256i even = _mm256_mul_epu32(a, b), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+  *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+
 #else
 #define L2O_HERE(name) name##_portable
 enum { VD = 1, VF = 1 };
@@ -406,6 +474,20 @@ SIMD(vd) vd_log1p(vd a) { return Sleef_cinz_log1pd1_u10purec(a); }
 SIMD(vf) vf_log1p(vf a) { return Sleef_cinz_log1pf1_u10purec(a); }
 SIMD(vd) vd_erf(vd a) { return Sleef_cinz_erfd1_u10purec(a); }
 SIMD(vf) vf_erf(vf a) { return Sleef_cinz_erff1_u10purec(a); }
+
+SIMD(void) vd_store4(double *p, vd a, vd b, vd c, vd d) { p[0] = a, p[1] = b, p[2] = c, p[3] = d; }
+SIMD(void) vf_store4(float *p, vf a, vf b, vf c, vf d) { p[0] = a, p[1] = b, p[2] = c, p[3] = d; }
+
+typedef uint32_t vu;
+SIMD(vu) vu_set(uint32_t a) { return a; }
+SIMD(vu) vu_count(uint32_t first) { return first; }
+SIMD(void) vu_store(uint32_t *p, vu a) { *p = a; }
+SIMD(vu) vu_xor3(vu a, vu b, vu c) { return a ^ b ^ c; }
+SIMD(void) vu_mul(vu *high, vu *low, vu a, vu b) {
+  const uint64_t product = (uint64_t)a * b;
+  *high = (uint32_t)(product >> 32);
+  *low = (uint32_t)product;
+}
 #endif
 
 /* clang-format on */
@@ -452,6 +534,7 @@ SIMD(void) vd_to_reals_part(l2o_real *p, vd a, size_t count) {
 #define vr_load_part VR_(load_part)
 #define vr_store VR_(store)
 #define vr_store_part VR_(store_part)
+#define vr_store4 VR_(store4)
 #define vr_add VR_(add)
 #define vr_sub VR_(sub)
 #define vr_keep VR_(keep)

@@ -35,6 +35,12 @@ l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, c
     return l2o_fail(diag, L2O_ERR_NOTSUP,
                     "%s needs the prox of the nonsmooth part; problem '%s' has none; try gd, which takes subgradients",
                     solver->name, l2o_problem_name(problem));
+  size_t blocks;
+  if ((solver->needs & L2O_NEEDS_LAYERS) && !l2o_problem_blocks(problem, &blocks))
+    return l2o_fail(
+        diag, L2O_ERR_NOTSUP,
+        "%s perturbs layers, and problem '%s' is not made of layers that it can see; try zo-avg, zo-align, or family mlp",
+        solver->name, l2o_problem_name(problem));
   if ((solver->needs & L2O_NEEDS_HESSIAN) && !l2o_problem_has_hessian_vector(problem))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs Hessian-vector products; problem '%s' has none; try lbfgs", solver->name,
                     l2o_problem_name(problem));
@@ -51,18 +57,24 @@ l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, c
 void l2o_iterate_prepare(l2o_iterate *it, const l2o_solver *solver) {
   const int batch = l2o_solver_option(solver, "batch");
   it->batch = batch >= 0 ? (size_t)it->options[batch] : 0;
+  it->layered = (solver->needs & L2O_NEEDS_LAYERS) != 0;
+  it->value_only = (solver->needs & L2O_KEEPS_X) != 0;
+  if (it->layered && it->batch > l2o_problem_summands(it->problem))
+    it->batch = l2o_problem_summands(it->problem);
   it->subgradient = l2o_problem_is_composite(it->problem) && !(solver->needs & L2O_TAKES_PROX);
   it->allowance = SIZE_MAX;
 }
 
 void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena) {
   L2O_TAKE(arena, it->x, it->n);
-  L2O_TAKE(arena, it->g, it->n);
+  L2O_TAKE(arena, it->g, it->value_only ? 0 : it->n);
   L2O_TAKE(arena, it->state, solver->state_len ? solver->state_len(it) : 0);
   L2O_TAKE(arena, it->scratch, solver->scratch_len ? solver->scratch_len(it) : 0);
-  L2O_TAKE(arena, it->work, hessian ? l2o_problem_hessian_work_len(it->problem) : l2o_problem_work_len(it->problem));
+  const size_t forward = it->layered ? l2o_problem_forward_work_len(it->problem, it->batch) : 0;
+  const size_t work = hessian ? l2o_problem_hessian_work_len(it->problem) : l2o_problem_work_len(it->problem);
+  L2O_TAKE(arena, it->work, work > forward ? work : forward);
   L2O_TAKE(arena, it->rows, it->batch);
-  L2O_TAKE(arena, it->spare, it->batch || it->subgradient ? it->n : 0);
+  L2O_TAKE(arena, it->spare, (it->batch || it->subgradient) && !it->value_only ? it->n : 0);
   L2O_TAKE(arena, it->ahead, solver->gradient_at == L2O_GRADIENT_AT_STATE ? it->n : 0);
 }
 
@@ -89,7 +101,7 @@ l2o_status l2o_iterate_base_step(l2o_iterate *it, const l2o_solver *solver, l2o_
 
 void l2o_iterate_clear(l2o_iterate *it) {
   it->k = 0;
-  it->value_calls = it->gradient_calls = it->uncharged = 0;
+  it->value_calls = it->gradient_calls = it->uncharged = it->rejected = 0;
   it->has_gradient = it->pending = it->moved = it->has_ahead = false;
   it->pending_seconds = it->claimed_seconds = 0;
 }
@@ -155,6 +167,12 @@ l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
   if (!status && it->subgradient)
     status = add_nonsmooth(it, f, NULL, x);
   return judge(status, *f, NULL, 0);
+}
+
+l2o_status l2o_iterate_forward(l2o_iterate *it, double *f, const l2o_pass *pass) {
+  it->value_calls++;
+  *f = (double)NAN;
+  return judge(l2o_problem_forward(it->problem, f, it->x, it->rows, it->batch, pass, it->work), *f, NULL, 0);
 }
 
 l2o_status l2o_iterate_gradient(l2o_iterate *it) {
@@ -228,13 +246,15 @@ void l2o_iterate_moved(l2o_iterate *it) {
   it->moved = true;
 }
 
-/* Rows are drawn with replacement: stream 2^31 of the run's seed, step k. */
+/* Rows are drawn with replacement: stream 2^31 of the run's seed, step k. A layered rule's batch that is as large as the sum is the
+ * sum.
+ */
 void l2o_iterate_draw_batch(l2o_iterate *it) {
   const size_t summands = l2o_problem_summands(it->problem);
   l2o_rng rng;
   l2o_rng_seed(&rng, it->seed, UINT32_C(1) << 31, it->k);
   for (size_t i = 0; i < it->batch; i++)
-    it->rows[i] = (size_t)(l2o_rng_uniform(&rng) * (double)summands);
+    it->rows[i] = it->layered && it->batch == summands ? i : (size_t)(l2o_rng_uniform(&rng) * (double)summands);
   it->has_gradient = it->pending = false;
 }
 
@@ -255,7 +275,7 @@ static l2o_status natural_residual(const l2o_iterate *it, double *norm, const l2
 
 l2o_status l2o_iterate_peek(l2o_iterate *it, double *objective, double *norm, l2o_real *residual) {
   const l2o_problem *p = it->problem;
-  const bool differentiable = l2o_problem_has_gradient(p);
+  const bool differentiable = l2o_problem_has_gradient(p) && !it->value_only;
   const l2o_real *g = it->batch ? it->spare : it->g;
   l2o_status status = L2O_OK;
   *norm = (double)NAN;

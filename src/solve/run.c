@@ -43,7 +43,7 @@ struct l2o_run {
 };
 
 void l2o_settings_init(l2o_settings *settings, size_t struct_size) {
-  l2o_settings defaults = {.struct_size = struct_size, .iterations = 1000, .objective_target = -HUGE_VAL};
+  l2o_settings defaults = {.struct_size = struct_size, .iterations = 1000, .objective_target = -HUGE_VAL, .record_every = 1};
   memset(settings, 0, struct_size);
   memcpy(settings, &defaults, struct_size < sizeof defaults ? struct_size : sizeof defaults);
 }
@@ -55,14 +55,15 @@ static l2o_settings complete(const l2o_settings *settings) {
   if (settings && settings->struct_size)
     memcpy(&all, settings, settings->struct_size < sizeof all ? settings->struct_size : sizeof all);
   all.struct_size = sizeof all;
+  all.record_every += all.record_every == 0;
   return all;
 }
 
 static l2o_run *layout(l2o_run *run, l2o_arena *arena) {
   l2o_run *self = l2o_take(arena, 1, sizeof *self);
   l2o_iterate_layout(&run->it, run->solver, false, arena);
-  L2O_TAKE(arena, run->previous, run->it.n);
-  L2O_TAKE(arena, run->before, run->it.n);
+  L2O_TAKE(arena, run->previous, run->it.value_only ? 0 : run->it.n);
+  L2O_TAKE(arena, run->before, run->it.value_only ? 0 : run->it.n);
   const l2o_problem *p = run->it.problem;
   if (l2o_problem_is_constrained(p) ||
       (l2o_problem_has_prox(p) && (!run->it.subgradient || run->it.batch || (run->classical && !run->other.subgradient))))
@@ -146,6 +147,12 @@ void l2o_run_free(l2o_run *run) {
   free(run);
 }
 
+/* A copy of a point, unless the rule never leaves a good one for another that is not. */
+static void keep(const l2o_run *run, l2o_real *copy, const l2o_real *x) {
+  if (!run->it.value_only)
+    memcpy(copy, x, run->it.n * sizeof *x);
+}
+
 l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   l2o_iterate *it = &run->it;
   if (run->started && run->solver->done)
@@ -174,7 +181,7 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   }
   if (!status)
     status = l2o_iterate_init(it, run->solver); /* which may move x into a set */
-  memcpy(run->previous, it->x, it->n * sizeof *it->x);
+  keep(run, run->previous, it->x);
   run->base_step = it->step;
   run->started = status == L2O_OK;
   return status;
@@ -361,6 +368,8 @@ static l2o_status step_shadow(l2o_run *run, l2o_stop *stop) {
 
 /* Goes back to the last point with finite objective and gradient. */
 static void restore(l2o_run *run) {
+  if (run->it.value_only)
+    return;
   if (run->it.k && !run->known)
     run->it.k--; /* that point's number: the step that led away from it does not count */
   memcpy(run->it.x, run->previous, run->it.n * sizeof *run->previous);
@@ -376,7 +385,7 @@ static void count(const l2o_run *run, l2o_record *record) {
   record->value_calls = it->value_calls + other->value_calls;
   record->gradient_calls = it->gradient_calls + other->gradient_calls;
   record->charged = (record->value_calls > record->gradient_calls ? record->value_calls : record->gradient_calls) - it->uncharged;
-  record->fallbacks = run->fallbacks;
+  record->fallbacks = run->fallbacks + it->rejected;
   record->seconds = run->seconds;
 }
 
@@ -384,7 +393,7 @@ static void count(const l2o_run *run, l2o_record *record) {
 static l2o_status move(l2o_run *run, l2o_stop *stop) {
   l2o_iterate *it = &run->it;
   *stop = L2O_STOP_NONE;
-  memcpy(run->before, run->best->x, it->n * sizeof *it->x);
+  keep(run, run->before, run->best->x);
   it->moved = it->finite = false;
   it->claimed_seconds = run->other.claimed_seconds = 0;
   if (run->settings.calls) {
@@ -408,11 +417,11 @@ static l2o_status move(l2o_run *run, l2o_stop *stop) {
     run->before = swap;
     run->known = false;
     it->k++;
-    if (l2o_all_finite(it->x, it->n))
+    if (it->value_only || l2o_all_finite(it->x, it->n))
       return L2O_OK;
     status = L2O_ERR_NUMERIC;
   } else if (!run->known && it->finite && !it->batch && run->best == it) { /* the step began at a good point */
-    memcpy(run->previous, run->before, it->n * sizeof *it->x);
+    keep(run, run->previous, run->before);
     run->known = true;
   }
   restore(run);
@@ -433,9 +442,9 @@ const l2o_real *l2o_run_x(const l2o_run *run) {
   return run->best->x;
 }
 
-/* Is the record of a point that a caller may keep? Where the problem has a gradient it must be finite too. */
-static bool is_finite_record(const l2o_record *r, const l2o_problem *p) {
-  return isfinite(r->objective) && (isfinite(r->gradient_norm) || !l2o_problem_has_gradient(p));
+/* Is the record of a point that a caller may keep? Where the rule's records have a gradient it must be finite too. */
+static bool is_finite_record(const l2o_record *r, const l2o_iterate *it) {
+  return isfinite(r->objective) && (isfinite(r->gradient_norm) || it->value_only || !l2o_problem_has_gradient(it->problem));
 }
 
 l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
@@ -443,8 +452,8 @@ l2o_status l2o_run_record(l2o_run *run, l2o_record *record) {
   *record = (l2o_record){0};
   l2o_status status = peek(run, best, &record->objective, &record->gradient_norm);
   count(run, record);
-  if (!status && !run->known && is_finite_record(record, best->problem)) { /* whatever the next step does, this point is good */
-    memcpy(run->previous, best->x, best->n * sizeof *best->x);
+  if (!status && !run->known && is_finite_record(record, best)) { /* whatever the next step does, this point is good */
+    keep(run, run->previous, best->x);
     run->known = true;
   }
   return status;
@@ -511,7 +520,7 @@ static bool look(passage *p, double share) {
     return true;
   }
   p->record = next;
-  if (!is_finite_record(&next, run->it.problem)) { /* noticed only now: the point before is the last good one */
+  if (!is_finite_record(&next, &run->it)) { /* noticed only now: the point before is the last good one */
     const bool first = run->it.k == 0;
     restore(run);
     p->stop = L2O_STOP_DIVERGED;
@@ -530,7 +539,7 @@ static bool look(passage *p, double share) {
 /* One step, and before it the record of the point that it starts from. share: of the clock's time that is this run's. */
 static void advance(passage *p, double share) {
   l2o_run *run = p->run;
-  const bool looks = p->watched || ends(p);
+  const bool looks = (p->watched && run->it.k % run->settings.record_every == 0) || ends(p);
   if (looks && (p->over = look(p, share)))
     return;
   if (!looks) {
