@@ -74,8 +74,9 @@ static void add_low_rank(const probe *p, l2o_real *out, size_t b, size_t first, 
     const size_t width = padded(skipped + size);
     for (size_t j = 0; j < d->rank; j++)
       l2o_normals(p->room + j * width, it->seed, (uint32_t)b, it->k, j * rows + at - skipped, width);
-    for (size_t j = 0; j < d->rank * width; j++)
-      p->room[j] *= s;
+    for (size_t j = 0; j < d->rank; j++)
+      for (size_t i = 0; i < size; i++)
+        p->room[j * width + skipped + i] *= is_present(d, at + i) ? s : 0;
     l2o_gemm_part(out + done * columns, columns, true, p->room + skipped, width, true, d->factor, columns, false, size, columns,
                   d->rank);
   }

@@ -172,7 +172,8 @@ l2o_status l2o_iterate_value_at(l2o_iterate *it, double *f, const l2o_real *x) {
 l2o_status l2o_iterate_forward(l2o_iterate *it, double *f, const l2o_pass *pass) {
   it->value_calls++;
   *f = (double)NAN;
-  return judge(l2o_problem_forward(it->problem, f, it->x, it->rows, it->batch, pass, it->work), *f, NULL, 0);
+  const l2o_status status = l2o_problem_forward(it->problem, f, it->x, it->rows, it->batch, pass, it->work);
+  return judge(status, *f, NULL, 0);
 }
 
 l2o_status l2o_iterate_gradient(l2o_iterate *it) {
