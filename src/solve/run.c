@@ -201,7 +201,7 @@ l2o_status l2o_run_scale_step(l2o_run *run, double factor, double *step) {
 l2o_run_memory l2o_run_memory_of(l2o_run *run) {
   return (l2o_run_memory){.solver = run->solver,
                           .it = &run->it,
-                          .previous = run->previous,
+                          .previous = run->it.value_only ? NULL : run->previous,
                           .seconds = &run->seconds,
                           .known = &run->known,
                           .guarded = run->guard != GUARD_OFF,

@@ -19,6 +19,7 @@ enum {
   VALUE_CALLS,
   GRADIENT_CALLS,
   UNCHARGED,
+  REJECTED,
   KNOWN,
   CLAIMED,
   LEFT,
@@ -59,6 +60,7 @@ static void note(const l2o_run_memory *m, double *words) {
   words[VALUE_CALLS] = (double)it->value_calls;
   words[GRADIENT_CALLS] = (double)it->gradient_calls;
   words[UNCHARGED] = (double)it->uncharged;
+  words[REJECTED] = (double)it->rejected;
   words[KNOWN] = *m->known;
   words[CLAIMED] = it->has_gradient && !it->pending && !it->batch;
   words[LEFT] = rng->left;
@@ -218,6 +220,7 @@ static l2o_status restore(const l2o_run_memory *m, const content *c) {
   it->value_calls = (size_t)words[VALUE_CALLS];
   it->gradient_calls = (size_t)words[GRADIENT_CALLS];
   it->uncharged = (size_t)words[UNCHARGED];
+  it->rejected = (size_t)words[REJECTED];
   *m->known = words[KNOWN] != 0;
   *m->seconds = c->seconds;
   rng->left = (uint32_t)words[LEFT];

@@ -543,7 +543,7 @@ static void values_are_enough_for_rules_that_need_no_gradient(void **state) {
   size_t ran = 0;
   const l2o_problem_ops box = {.struct_size = sizeof box, .name = "box", .work_len = scaled_work, .value = scaled_value};
   FOR_EVERY_VARIANT(v) {
-    if (v->solver->needs & L2O_NEEDS_GRADIENT)
+    if (v->solver->needs & (L2O_NEEDS_GRADIENT | L2O_NEEDS_LAYERS))
       continue;
     for (size_t i = 0; i < CONVEX_COUNT; i++) {
       l2o_problem p = sampled(CONVEX[i], 23, i);
@@ -1212,6 +1212,8 @@ static void what_a_problem_lacks_is_named(void **state) {
       l2o_run_free(steps); /* takes its step from elsewhere */
     else if (reads_a_matrix(v->solver)) {
       assert_names(&diag, "reads the matrix of 1/2 |A x - y|^2; problem 'rosenbrock' has none; try ista");
+    } else if (v->solver->needs & L2O_NEEDS_LAYERS) { /* tests/solvers/test_layer_probes.c is theirs */
+      assert_names(&diag, "perturbs layers, and problem 'rosenbrock' is not made of layers that it can see; try zo-avg");
     } else if (v->solver->needs & L2O_NEEDS_STEP) {
       steps = (l2o_run *)&diag;
       assert_status(l2o_run_new(&steps, v->solver, v->model, &rosenbrock_problem, &s, &diag), L2O_ERR_NOTSUP, NULL);
@@ -1273,7 +1275,7 @@ static void bad_options_are_named(void **state) {
   };
   l2o_problem p = sampled(CONVEX[0], 1, 0);
   FOR_EVERY_VARIANT(v) {
-    if (!(v->solver->needs & L2O_NEEDS_STEP))
+    if (!(v->solver->needs & L2O_NEEDS_STEP) || (v->solver->needs & L2O_NEEDS_LAYERS))
       continue;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
       l2o_settings s = iterations(1);

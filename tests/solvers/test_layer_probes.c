@@ -4,6 +4,7 @@
  *   h = T[i mod ROWS],  a = tanh(W1 h) o (W2 h) + b,  y = W3 a,  f_i = 1/2 |y - target_i|^2. */
 #include "core/linalg.h"
 #include "core/normals.h"
+#include "counting_malloc.h"
 #include "l2o_fixtures.h"
 #include "problems/layered.h"
 
@@ -755,6 +756,66 @@ static void a_zero_input_is_probed_by_gaussian_directions(void **state) {
     assert_close((double)x[i] - (double)before[i], c * (double)D[i], BY_PRECISION(1e-6, 2e-2), BY_PRECISION(1e-12, 1e-6));
 }
 
+/* ---- on a family's problem ---- */
+
+static const char SMALL[] = "transformer:vocab=7,width=8,heads=2,mlp=12,layers=2,length=5,context=5,samples=9";
+static const char *const RULES[] = {"mezo", "lozo", "agzo"};
+static const char *const OPTIONS[] = {"step=1e-3,batch=4", "step=1e-3,batch=4,rank=2", "step=1e-3,batch=4,rank=2"};
+
+/* Repeated, and on two threads: the same bits. */
+static void runs_repeat_bit_for_bit(void **state) {
+  (void)state;
+  enum { COUNT = 3 };
+  l2o_problem p[COUNT];
+  for (size_t i = 0; i < COUNT; i++)
+    p[i] = sampled(SMALL, 4, i);
+  const size_t n = p[0].n;
+  l2o_real *x[3];
+  for (size_t v = 0; v < 3; v++)
+    x[v] = malloc(COUNT * n * sizeof **x);
+  for (size_t r = 0; r < 3; r++) {
+    for (size_t v = 0; v < 3; v++) {
+      l2o_result results[COUNT];
+      l2o_settings settings = l2o_settings_default();
+      settings.options = OPTIONS[r];
+      settings.iterations = 6;
+      settings.threads = v == 2 ? 2 : 1;
+      settings.seed = 3;
+      for (size_t i = 0; i < COUNT; i++)
+        assert_status(l2o_problem_start(&p[i], x[v] + i * n), L2O_OK, NULL);
+      assert_status(l2o_solve_many(solver_named(RULES[r]), NULL, p, COUNT, x[v], results, &settings, NULL), L2O_OK, NULL);
+    }
+    assert_same_reals(x[1], x[0], COUNT * n);
+    assert_same_reals(x[2], x[0], COUNT * n);
+    assert_memory_not_equal(x[0], x[0] + n, n * sizeof **x);
+  }
+  for (size_t v = 0; v < 3; v++)
+    free(x[v]);
+  for (size_t i = 0; i < COUNT; i++)
+    l2o_problem_free(&p[i]);
+}
+
+static void steps_never_allocate(void **state) {
+  (void)state;
+  if (!allocations_are_counted())
+    skip();
+  l2o_problem p = sampled(SMALL, 4, 0);
+  for (size_t r = 0; r < 3; r++) {
+    l2o_run *run;
+    l2o_stop stop;
+    l2o_settings settings = l2o_settings_default();
+    settings.options = OPTIONS[r];
+    assert_status(l2o_run_new(&run, solver_named(RULES[r]), NULL, &p, &settings, NULL), L2O_OK, NULL);
+    assert_status(l2o_run_start(run, NULL), L2O_OK, NULL);
+    allocations_watch(0);
+    for (size_t k = 0; k < 3; k++)
+      assert_status(l2o_run_step(run, &stop), L2O_OK, NULL);
+    assert_int_equal(allocations_seen().calls, 0);
+    l2o_run_free(run);
+  }
+  l2o_problem_free(&p);
+}
+
 /* ---- bad input ---- */
 
 static void bad_input_is_said_in_a_sentence(void **state) {
@@ -811,6 +872,8 @@ int main(void) {
       cmocka_unit_test(records_are_made_as_often_as_told),
       cmocka_unit_test(they_train),
       cmocka_unit_test(a_zero_input_is_probed_by_gaussian_directions),
+      cmocka_unit_test(runs_repeat_bit_for_bit),
+      cmocka_unit_test(steps_never_allocate),
       cmocka_unit_test(bad_input_is_said_in_a_sentence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
