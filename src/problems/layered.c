@@ -5,9 +5,6 @@
 /* A tile stays in the second-level cache, but has enough rows that a product with it costs what the whole one would. */
 enum { TILE_REALS = 131072, LEAST_ROWS = 192, MOST_ROWS = 1024 };
 
-/* OpenBLAS computes products of up to 10^6 multiplications in another way, whose last bits may differ: twice that is safe. */
-enum { SMALL_PRODUCT = 1 << 21 };
-
 size_t l2o_layers_tile_rows(const l2o_block *block) {
   const size_t rows = TILE_REALS / block->columns / 4 * 4;
   return rows < LEAST_ROWS ? LEAST_ROWS : rows > MOST_ROWS ? MOST_ROWS : rows;
@@ -36,17 +33,10 @@ l2o_status l2o_layers_rows(const l2o_layers *l, const l2o_real **w, size_t block
   return l->pass->weights ? l->pass->weights(l->pass->context, l->tile, block, first, count) : L2O_OK;
 }
 
-/* The whole weight where it is that of x, unless its last tile, the smallest, would be a small product: a pass that gives the
- * weights of x finds the same bits. */
-static size_t rows_at_a_time(const l2o_layers *l, const l2o_block *b, size_t count) {
-  const size_t tile = l2o_layers_tile_rows(b), last = (b->rows - 1) % tile + 1;
-  return l->pass->weights || count * b->columns * last < SMALL_PRODUCT ? tile : b->rows;
-}
-
 l2o_status l2o_layers_apply(const l2o_layers *l, l2o_real *Y, size_t ldy, bool add, size_t block, const l2o_real *X, size_t ldx,
                             size_t count) {
   const l2o_block *b = &l->blocks[block];
-  const size_t tile = rows_at_a_time(l, b, count);
+  const size_t tile = l2o_layers_tile_rows(b); /* whoever gives the weights: BLAS rounds other shapes differently */
   l2o_status status = L2O_OK;
   for (size_t first = 0; first < b->rows && !status; first += tile) {
     const size_t rows = b->rows - first < tile ? b->rows - first : tile;
