@@ -3,9 +3,9 @@
  *   bench_networks time SPEC BATCH ROUNDS RULE[:OPTIONS]...    a line "label median least" each, seconds a step, after the lines of
  *                                                              "forward", a pass that nobody watches, "normals", n of them added to
  *                                                              x, and "copy", a copy of x
- *   bench_networks memory SPEC BATCH RULE[:OPTIONS]            megabytes: of the weights, and resident at most in two steps; the rule
- *                                                              "forward" makes passes only, "gradient" a gradient
- * Before anything is timed each rule's step is made twice from the same point, and must give the same bits. */
+ *   bench_networks memory SPEC BATCH RULE[:OPTIONS]            megabytes: of the weights, and resident at most in two steps; the
+ * rule "forward" makes passes only, "gradient" a gradient Before anything is timed each rule's step is made twice from the same
+ * point, and must give the same bits. */
 #include "core/normals.h"
 #include "timing.h"
 #include <stdio.h>
