@@ -3,7 +3,7 @@
 #include "core/linalg.h"
 
 /* A tile stays in the second-level cache, but has enough rows that a product with it costs what the whole one would. */
-enum { TILE_REALS = 131072, LEAST_ROWS = 192, MOST_ROWS = 1024 };
+enum { TILE_REALS = 262144, LEAST_ROWS = 256, MOST_ROWS = 1024 };
 
 size_t l2o_layers_tile_rows(const l2o_block *block) {
   const size_t rows = TILE_REALS / block->columns / 4 * 4;
