@@ -41,7 +41,7 @@ static const l2o_option options[] = {
     {"loss", L2O_OPTION_CHOICE, CLASSIFICATION, 0, 0, "classification|regression", "cross-entropy, or 1/2 |z - t|^2"},
     {"samples", L2O_OPTION_INT, 1024, 0, 1e8, NULL, "samples that the mean is taken over; 0: all of the data"},
     {"task", L2O_OPTION_INT, 1, 0, 1e9, NULL, "seed of what all instances share: the inputs' basis and the teachers"},
-    {"shift", L2O_OPTION_REAL, 0, 0, 1, NULL, "drawn: the teacher is (1 - shift) A + shift B, A and B of the task"},
+    {"drift", L2O_OPTION_REAL, 0, 0, 1, NULL, "drawn: the teacher is (1 - drift) A + drift B, A and B of the task"},
     {"rotate", L2O_OPTION_REAL, 0, -180, 180, NULL, "degrees by which the images of data are turned, anticlockwise"},
     {"subset", L2O_OPTION_CHOICE, SUBSET_FIRST, 0, 0, "first|random",
      "which samples of the data: the first ones, or others for every instance, drawn without replacement"},
@@ -343,7 +343,7 @@ static l2o_status check_data(const l2o_dataset *data, const double *values, l2o_
   const size_t samples = l2o_size_given(&options[OPTION_SAMPLES], values[OPTION_SAMPLES]);
   const size_t inputs = l2o_size_given(&options[OPTION_INPUTS], values[OPTION_INPUTS]);
   if (values[OPTION_SHIFT] != 0)
-    return l2o_fail(diag, L2O_ERR_ARG, "mlp: shift = %g moves the teacher of drawn data, but %s has labels of its own",
+    return l2o_fail(diag, L2O_ERR_ARG, "mlp: drift = %g moves the teacher of drawn data, but %s has labels of its own",
                     values[OPTION_SHIFT], data->name);
   if (values[OPTION_ROTATE] != 0 && !data->image_height)
     return l2o_fail(diag, L2O_ERR_ARG, "mlp: rotate = %g turns images, but the rows of %s are none", values[OPTION_ROTATE],

@@ -373,14 +373,14 @@ static void inputs_have_the_covariance_that_is_said(void **state) {
   l2o_problem_free(&p);
 }
 
-/* Tasks are shared, samples and starts are not; shift moves the labels and nothing else. */
+/* Tasks are shared, samples and starts are not; drift moves the labels and nothing else. */
 static void what_belongs_to_whom(void **state) {
   (void)state;
   const char *const spec = "mlp:inputs=8,depth=0,outputs=3,samples=3000";
   l2o_problem a = sampled(spec, 1, 0), b = sampled(spec, 1, 1),
               other = sampled("mlp:inputs=8,depth=0,outputs=3,samples=3000,task=2", 1, 0);
-  l2o_problem shifted = sampled("mlp:inputs=8,depth=0,outputs=3,samples=3000,shift=1", 1, 0);
-  l2o_problem half = sampled("mlp:inputs=8,depth=0,outputs=3,samples=3000,shift=0.5", 1, 0);
+  l2o_problem shifted = sampled("mlp:inputs=8,depth=0,outputs=3,samples=3000,drift=1", 1, 0);
+  l2o_problem half = sampled("mlp:inputs=8,depth=0,outputs=3,samples=3000,drift=0.5", 1, 0);
   l2o_real x[27] = {0}, ga[27], gb[27], go[27], gs[27], gh[27], start[2][27];
   gradient_at(&a, ga, x), gradient_at(&b, gb, x), gradient_at(&other, go, x), gradient_at(&shifted, gs, x),
       gradient_at(&half, gh, x);
@@ -493,7 +493,7 @@ static void data_that_does_not_fit(void **state) {
       {"mlp:outputs=2", true, L2O_ERR_SHAPE, "mlp: outputs = 2, but the labels of data are 3 classes"},
       {"mlp:outputs=2,loss=regression", true, L2O_ERR_SHAPE, "outputs = 2, expected 1, the label, or 3"},
       {"mlp:rotate=10", true, L2O_ERR_ARG, "rotate = 10 turns images, but the rows of data are none"},
-      {"mlp:shift=0.5", true, L2O_ERR_ARG, "shift = 0.5 moves the teacher of drawn data"},
+      {"mlp:drift=0.5", true, L2O_ERR_ARG, "drift = 0.5 moves the teacher of drawn data"},
   };
   l2o_family *family;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -525,7 +525,7 @@ static void options_that_make_no_sense(void **state) {
       {"mlp:scale=unit", "scale is for the features of data, but there is no data"},
       {"mlp:inputs=5000", "inputs = 5000 is too many to draw their basis, expected at most 4096"},
       {"mlp:depth=-1", "depth"},
-      {"mlp:shift=1.5", "shift"},
+      {"mlp:drift=1.5", "drift"},
       {"mlp:activation=sigmoid", "relu|tanh|gelu|silu"},
       {"mlp:width=0", "width"},
   };
