@@ -52,7 +52,7 @@ static const l2o_option options[] = {
     {"samples", L2O_OPTION_INT, 256, 0, 1e9, NULL, "sequences that the mean is taken over; of data: by default and if 0 all"},
     {"length", L2O_OPTION_INT, 32, 1, 1e7, NULL, "tokens to predict in a drawn sequence"},
     {"task", L2O_OPTION_INT, 1, 0, 4294967295, NULL, "the chain that text is drawn from: all instances share it"},
-    {"shift", L2O_OPTION_REAL, 0, 0, 1, NULL, "share of another chain in its transitions"},
+    {"drift", L2O_OPTION_REAL, 0, 0, 1, NULL, "share of another chain in its transitions"},
     {"sharpness", L2O_OPTION_REAL, 2, 0, 100, NULL, "of a chain: transitions are softmax(sharpness N(0, 1))"},
     {0},
 };
