@@ -98,6 +98,7 @@
 #define l2o_run_scale_step l2of_run_scale_step
 #define l2o_run_start l2of_run_start
 #define l2o_run_step l2of_run_step
+#define l2o_run_steps l2of_run_steps
 #define l2o_run_x l2of_run_x
 #define l2o_seed_for l2of_seed_for
 #define l2o_settings_init l2of_settings_init

@@ -231,6 +231,8 @@ L2O_API l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0);
 L2O_API l2o_status l2o_run_step(l2o_run *run, l2o_stop *stop);
 /** The current point (n); valid until the next call. */
 L2O_API const l2o_real *l2o_run_x(const l2o_run *run);
+/** Steps that led to the current point. */
+L2O_API size_t l2o_run_steps(const l2o_run *run);
 /** Objective, gradient norm and counts at the current point; evaluates them, uncounted, if the rule has not. */
 L2O_API l2o_status l2o_run_record(l2o_run *run, l2o_record *record);
 

@@ -720,6 +720,79 @@ static bool check_solvers(config *c, message *error) {
   return true;
 }
 
+/* A value as text. */
+static const char *keep_value(config *c, const config_value *v) {
+  char *text = NULL;
+  size_t length = 0;
+  FILE *out = open_memstream(&text, &length);
+  if (!out)
+    return "";
+  value_format(v, out);
+  fclose(out);
+  const char *kept = keep_text(c, text, length);
+  free(text);
+  return kept;
+}
+
+/* The keys of the architecture of a published checkpoint, as if they had been given; those that were given must say the same. */
+static bool take_architecture(config *c, const char *section, const l2o_family_type *family, message *error) {
+  const config_value *folder = config_find(c, keep_format(c, "%s.checkpoint", section));
+  char options[1024];
+  l2o_diag diag = {""};
+  if (!folder->text)
+    return true;
+  const char *start = before(c, folder->where, folder->key->path);
+  if (strcmp(family->name, "transformer") != 0)
+    return fail(error, "%s: published checkpoints are for family transformer; %s takes weights from %s.init", start, family->name,
+                section);
+  if (l2o_checkpoint_options(options, sizeof options, folder->text, &diag))
+    return fail(error, "%s: %s", start, diag.text);
+  for (const char *item = options; *item; item += strcspn(item, ","), item += *item == ',') {
+    const size_t name = strcspn(item, "="), length = strcspn(item, ",");
+    const char *path = keep_format(c, "%s.%.*s", section, (int)name, item);
+    config_value *v = find_value(c, path), probe = {.key = v ? v->key : NULL};
+    entry e = {.path = path, .where = folder->where, .kind = SCALAR, .plain = true};
+    if (!v || name >= length)
+      return fail(error, "%s: %.100s has %.*s, which family transformer does not know", start, folder->text, (int)length, item);
+    e.text = keep_text(c, item + name + 1, length - name - 1);
+    if (!accept(c, &probe, &e, error))
+      return false;
+    const char *text = keep_value(c, v);
+    if (v->given && strcmp(text, keep_value(c, &probe)) != 0)
+      return fail(error, "%s: is %s, but the checkpoint %.200s has %s", before(c, v->where, path), text, folder->text, e.text);
+    if (!v->given && folder->given)
+      *v = probe;
+  }
+  return true;
+}
+
+/* train.solver of a network, and keys that say something about the other kind of training. */
+static bool check_training(config *c, message *error) {
+  const config_value *rule = config_find(c, "train.solver"), *records = config_find(c, "train.record_every");
+  solver_spec spec;
+  message why;
+  if (c->kind && records->given)
+    return fail(error, "%s: is about training a network; train.csv of a model has every step",
+                before(c, records->where, "train.record_every"));
+  if (!config_trains_network(c))
+    return true;
+  if (!solver_spec_parse(rule->text, &spec, &why))
+    return fail(error, "%s: %.300s", before(c, rule->where, "train.solver"), why.text);
+  const bool named = spec.model || strcmp(spec.label, spec.name) != 0;
+  solver_spec_free(&spec);
+  if (named)
+    return fail(error, "%s: model= and label= are for eval.solvers", before(c, rule->where, "train.solver"));
+  for (size_t i = 0; i < c->count; i++) {
+    const config_value *v = &c->values[i];
+    if (v->given && key_is_about_models(v->key->path))
+      return fail(error,
+                  "%s: is about training a model; without a section model a network is trained, by a rule with options of its own, "
+                  "train.solver: \"NAME:key=value,...\"",
+                  before(c, v->where, v->key->path));
+  }
+  return true;
+}
+
 /* What no row can check alone. */
 static bool check_together(config *c, message *error) {
   const config_value *unroll = config_find(c, "train.unroll"), *horizon = config_find(c, "train.horizon");
@@ -729,7 +802,7 @@ static bool check_together(config *c, message *error) {
   const config_value *data = config_find(c, "problem.data");
   if (data->text && config_find(c, "problem.file")->text)
     return fail(error, "%s: there is problem.file already, which holds the instances", before(c, data->where, "problem.data"));
-  return check_solvers(c, error);
+  return check_solvers(c, error) && check_training(c, error);
 }
 
 /* "qp:n=32,m=20": the given keys of `section` that the table knows. */
@@ -750,15 +823,7 @@ static const char *make_spec(config *c, const char *name, const char *section, c
     }
     if (!v || !given)
       continue;
-    char *item = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&item, &length);
-    if (!out)
-      continue;
-    value_format(v, out);
-    fclose(out);
-    text = keep_format(c, "%s%c%s=%s", text, separator, options->name, item);
-    free(item);
+    text = keep_format(c, "%s%c%s=%s", text, separator, options->name, keep_value(c, v));
     separator = ',';
   }
   return text;
@@ -774,7 +839,7 @@ static void make_identity(config *c) {
   bool constant = config_is(c, "train.schedule.name", "constant") && config_integer(c, "train.layerwise.rounds") == 0;
   for (size_t i = 0; i < c->count; i++) {
     const char *path = c->values[i].key->path;
-    if (strncmp(path, "output.", 7) == 0 || strcmp(last_word(path), "threads") == 0 ||
+    if (strncmp(path, "output.", 7) == 0 || strcmp(last_word(path), "threads") == 0 || strcmp(path, "train.record_every") == 0 ||
         (constant && strcmp(path, "train.steps") == 0))
       continue;
     fprintf(out, "%s=", path);
@@ -789,7 +854,8 @@ static void make_identity(config *c) {
 /* What depends on the rule: which one it is, and which arithmetic it wants. */
 static void settle_rule(config *c) {
   config_value *rule = find_value(c, "train.solver"), *precision = find_value(c, "train.precision");
-  const l2o_solver *solver = rule->text ? l2o_solver_find(rule->text, NULL) : NULL;
+  const char *name = rule->text ? keep_text(c, rule->text, strcspn(rule->text, ":")) : NULL;
+  const l2o_solver *solver = name ? l2o_solver_find(name, NULL) : NULL;
   if (!rule->given && !solver) /* a kind of model that is not named for its rule */
     for (const l2o_solver *const *s = l2o_solver_list(); rule->text && *s; s++)
       if ((*s)->model_kind && strcmp((*s)->model_kind, rule->text) == 0) {
@@ -854,6 +920,13 @@ static bool resolve(reader *r) {
     data->text = NULL;
   if (!file->given && data->given)
     file->text = NULL;
+  config_value *init = find_value(c, "eval.problem.init"), *checkpoint = find_value(c, "eval.problem.checkpoint");
+  if (!init->given && (checkpoint->given || config_given(c, "eval.problem.family")))
+    init->text = NULL;
+  if (!checkpoint->given && config_given(c, "eval.problem.family"))
+    checkpoint->text = NULL;
+  if (!take_architecture(c, "problem", c->family, r->error) || !take_architecture(c, "eval.problem", c->eval_family, r->error))
+    return false;
   /* What eval.problem does not give is what problem has by now. */
   for (const l2o_option *o = c->eval_family->options; o && o->name; o++) {
     config_value *v = find_value(c, keep_format(c, "eval.problem.%s", o->name));
@@ -987,6 +1060,10 @@ const char *config_family_name(const config *c, bool eval) {
 const char *config_family_spec(const config *c, bool eval) {
   return eval ? c->eval_spec : c->family_spec;
 }
+bool config_trains_network(const config *c) {
+  const config_value *rule = config_find(c, "train.solver");
+  return !c->kind && rule->given && rule->text;
+}
 const char *config_model_spec(const config *c) {
   return c->model_spec;
 }
@@ -999,4 +1076,8 @@ const char *config_family_file(const config *c, bool eval) {
 }
 const char *config_family_data(const config *c, bool eval) {
   return config_text(c, eval ? "eval.problem.data" : "problem.data");
+}
+const char *config_family_weights(const config *c, bool eval) {
+  const char *init = config_text(c, eval ? "eval.problem.init" : "problem.init");
+  return init ? init : config_text(c, eval ? "eval.problem.checkpoint" : "problem.checkpoint");
 }

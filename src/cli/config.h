@@ -46,9 +46,12 @@ bool config_is(const config *c, const char *key, const char *word);
  * the kind's own option table knows. `eval` applies eval.problem on top of problem. Owned by the config. */
 const char *config_family_name(const config *c, bool eval);
 const char *config_family_spec(const config *c, bool eval);
-const char *config_family_file(const config *c, bool eval); /* NULL: sampled, or made from data */
-const char *config_family_data(const config *c, bool eval); /* real data; NULL: none */
-const char *config_model_spec(const config *c);             /* NULL: no model section */
+const char *config_family_file(const config *c, bool eval);    /* NULL: sampled, or made from data */
+const char *config_family_data(const config *c, bool eval);    /* real data; NULL: none */
+const char *config_family_weights(const config *c, bool eval); /* where the instances start; NULL: at a start of their own */
+const char *config_model_spec(const config *c);                /* NULL: no model section */
+/* Is train.solver the rule for a network, there being no model? */
+bool config_trains_network(const config *c);
 
 /* The resolved configuration as YAML (every key that matters, with --set applied); reading it again gives the same numbers. */
 bool config_write(const config *c, FILE *out);

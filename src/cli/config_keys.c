@@ -33,6 +33,11 @@ const config_key config_keys[] = {
      "read the instances from this safetensors file, which then rules the sizes"},
     {"problem.data", KEY_TEXT, NULL, 0, 0, CLOSED, NULL,
      "make the instances from this real data: LIBSVM text, IDX or PGM, gzipped or not"},
+    {"problem.init", KEY_TEXT, NULL, 0, 0, CLOSED, NULL,
+     "start every instance at the weights in this safetensors file, or folder with a model.safetensors or its index"},
+    {"problem.checkpoint", KEY_TEXT, NULL, 0, 0, CLOSED, NULL,
+     "family transformer: the folder of a published checkpoint, whose config.json gives the architecture and whose weights are the "
+     "start unless problem.init names others"},
     {"problem.instances", KEY_INTEGER, "32", 1, MANY, CLOSED, NULL, "number of instances"},
     {"problem.seed", KEY_INTEGER, "=seed", 0, UP, CLOSED, NULL, "seed of the instances"},
     {"problem.shift.start", KEY_REAL, "0", -UP, UP, CLOSED, NULL, "added to every coordinate of the start x_0"},
@@ -46,7 +51,8 @@ const config_key config_keys[] = {
     {"model.init", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "start from the weights in this safetensors file"},
 
     {"train.solver", KEY_TEXT, "=model.kind", 0, 0, CLOSED, NULL,
-     "the learned rule to train; default: the one that reads this kind of model"},
+     "the learned rule to train; default: the one that reads this kind of model. Without a section model: the rule that trains a "
+     "network, whose weights are the x of the first instance, as NAME or \"NAME:key=value,...\""},
     {"train.options", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "its options, key=value,..."},
     {"train.steps", KEY_INTEGER, "1000", 0, MANY, CLOSED, NULL, "updates of the weights"},
     {"train.batch", KEY_INTEGER, "=problem.instances", 1, MANY, CLOSED, NULL, "instances a step"},
@@ -67,6 +73,8 @@ const config_key config_keys[] = {
     {"train.clip_norm", KEY_REAL, "0", 0, UP, CLOSED, NULL, "gradients are scaled down to this norm; 0: never"},
     {"train.max_rejected", KEY_INTEGER, "10", 1, MANY, CLOSED, NULL, "steps without a finite gradient in a row that end training"},
     {"train.checkpoint_every", KEY_INTEGER, "100", 0, MANY, CLOSED, NULL, "steps between checkpoints; 0: only at the end"},
+    {"train.record_every", KEY_INTEGER, "100", 1, MANY, CLOSED, NULL,
+     "networks: steps between evaluations of the objective over all the data, the rows of train.csv"},
     {"train.precision", KEY_CHOICE, "auto", 0, 0, CLOSED, "auto|single|double",
      "arithmetic of training; auto: double for the rules that need it, else single"},
     {"train.threads", KEY_INTEGER, "0", 0, 4096, CLOSED, NULL, "threads; 0: as many as OpenMP gives"},
@@ -92,6 +100,10 @@ const config_key config_keys[] = {
      "solvers to compare, each NAME or \"NAME:key=value,...\"; empty: gd and the rule of the model"},
     {"eval.model", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "model file of the learned solvers that name none"},
     {"eval.iterations", KEY_INTEGER, "100", 1, MANY, CLOSED, NULL, "most iterations of a solver"},
+    {"eval.record_every", KEY_INTEGER, "1", 1, MANY, CLOSED, NULL,
+     "iterations between evaluations of the objective: the rows of trace.csv, what iterations are counted by, where tolerances end "
+     "a "
+     "run; the end is on record too"},
     {"eval.instances", KEY_INTEGER, "=problem.instances", 1, MANY, CLOSED, "train",
      "number of fresh instances, or train: the training instances"},
     {"eval.seed", KEY_INTEGER, "=problem.seed", 0, UP, CLOSED, NULL, "seed of the instances"},
@@ -116,12 +128,14 @@ const config_key config_keys[] = {
      "read the instances of the evaluation from this file; with other keys in eval.problem they are sampled"},
     {"eval.problem.data", KEY_TEXT, "=problem.data", 0, 0, CLOSED, NULL,
      "make the instances of the evaluation from this real data"},
+    {"eval.problem.init", KEY_TEXT, "=problem.init", 0, 0, CLOSED, NULL, "start of the instances of the evaluation"},
+    {"eval.problem.checkpoint", KEY_TEXT, "=problem.checkpoint", 0, 0, CLOSED, NULL, "published checkpoint of the evaluation"},
 
     {"output.dir", KEY_TEXT, NULL, 0, 0, CLOSED, NULL, "folder of the results"},
     {"output.trace", KEY_CHOICE, "quantiles", 0, 0, CLOSED, "quantiles|all|none",
      "what trace.csv holds: quantiles, every instance, nothing"},
     {"output.points", KEY_INTEGER, "0", 0, MANY, CLOSED, NULL,
-     "trace.csv keeps about so many iterations of each solver, evenly spread, and the last one; 0: all"},
+     "trace.csv keeps about so many records of each solver, evenly spread, and the last one; 0: all"},
     {"output.plot", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "draw convergence.svg and .png"},
     {"output.json", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print the summary as JSON instead of a table"},
     {"output.quiet", KEY_FLAG, "false", 0, 0, CLOSED, NULL, "print nothing but failures"},
@@ -135,6 +149,19 @@ const config_key *key_find(const char *path) {
     if (strcmp(k->path, path) == 0)
       return k;
   return NULL;
+}
+
+bool key_is_about_models(const char *path) {
+  static const char *const keys[] = {"train.batch",          "train.horizon",      "train.unroll",        "train.loss",
+                                     "train.regularisation", "train.reduction",    "train.stop_gradient", "train.instances",
+                                     "train.clip_norm",      "train.max_rejected", "train.optimizer.",    "train.layerwise.",
+                                     "train.validation."};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const size_t length = strlen(keys[i]);
+    if (strncmp(path, keys[i], length) == 0 && (keys[i][length - 1] == '.' || path[length] == '\0'))
+      return true;
+  }
+  return false;
 }
 
 config_key key_from_option(const l2o_option *option, const char *path) {

@@ -24,6 +24,8 @@ extern const char *const config_sections[];
 
 /* The row of the table, or NULL. */
 const config_key *key_find(const char *path);
+/* Does the key of train say something about the training of a model that means nothing to a network? */
+bool key_is_about_models(const char *path);
 /* The row of an option of the library under `path`. */
 config_key key_from_option(const l2o_option *option, const char *path);
 /* "an integer from 1 to 9", "one of mean, sum", ...; where there are many words the one nearest to `found` (may be NULL). */

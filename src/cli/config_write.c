@@ -89,6 +89,9 @@ static bool emit_value(yaml_emitter_t *emitter, const config_value *v) {
 /* Does the value belong into the file? Seeds and the like that follow another key stay out, so that they go on following it. */
 static bool matters(const config *c, const config_value *v) {
   const config_key *k = v->key;
+  const bool network = config_trains_network(c);
+  if (network ? key_is_about_models(k->path) : !v->given && strcmp(k->path, "train.record_every") == 0)
+    return false;
   if (v->given)
     return strncmp(k->path, "model.", 6) != 0 || c->kind;
   bool own = k->initial != NULL; /* a default of our table, not of the library's */

@@ -17,6 +17,14 @@ void engine_start(void) {
   gsl_solvers_start();
 }
 
+size_t engine_rows(size_t iterations, size_t every) {
+  return (iterations + every - 1) / every + 1;
+}
+
+size_t engine_iteration(size_t row, size_t iterations, size_t every) {
+  return row * every < iterations ? row * every : iterations;
+}
+
 bool engine_runs_new(engine_runs *runs, size_t count, size_t length, size_t n) {
   runs->count = count;
   runs->length = length;
@@ -165,6 +173,7 @@ static l2o_settings settings_of(const engine_task *task) {
   l2o_settings s = l2o_settings_default();
   s.options = task->options;
   s.iterations = task->iterations;
+  s.record_every = task->record_every;
   s.calls = task->calls;
   s.seconds = task->seconds;
   s.gradient_tolerance = task->gradient_tolerance;
@@ -186,8 +195,8 @@ static l2o_status check(const engine_problems *problems, const engine_task *task
   return status;
 }
 
-/* Every trace stretched to the same length: a run that ended early stays where it ended. */
-static bool keep_records(engine_runs *out, l2o_trace *const *traces, const l2o_result *results, size_t n) {
+/* Every trace stretched to the same rows: a run that ended early stays where it ended. */
+static bool keep_records(engine_runs *out, l2o_trace *const *traces, const l2o_result *results, const engine_task *task, size_t n) {
   const size_t count = out->count, length = out->length;
   if (!engine_runs_new(out, count, length, n))
     return false;
@@ -197,8 +206,9 @@ static bool keep_records(engine_runs *out, l2o_trace *const *traces, const l2o_r
     const l2o_real *x = n ? l2o_trace_iterates(traces[i]) : NULL;
     out->stops[i] = results[i].stop;
     out->failed[i] = results[i].status != L2O_OK;
-    for (size_t k = 0; k < length; k++) {
-      const size_t row = k < have ? k : have - 1;
+    for (size_t k = 0, row = 0; k < length; k++) {
+      while (row + 1 < have && from[row + 1].iteration <= engine_iteration(k, task->iterations, task->record_every))
+        row++;
       /* Without any record not even the start could be evaluated. */
       out->records[i * length + k] = have ? from[row] : (l2o_record){.objective = nan(""), .gradient_norm = nan("")};
       for (size_t j = 0; j < n; j++)
@@ -210,7 +220,7 @@ static bool keep_records(engine_runs *out, l2o_trace *const *traces, const l2o_r
 
 static l2o_status solve(engine_runs *out, const engine_problems *problems, const engine_task *task, l2o_diag *diag) {
   const size_t count = problems->count, n = task->keep_iterates ? problems->n : 0;
-  *out = (engine_runs){.count = count, .length = task->iterations + 1};
+  *out = (engine_runs){.count = count, .length = engine_rows(task->iterations, task->record_every)};
   const l2o_solver *solver = find(task->rule, diag);
   if (!solver)
     return L2O_ERR_ARG;
@@ -236,7 +246,7 @@ static l2o_status solve(engine_runs *out, const engine_problems *problems, const
     /* Runs that were given up are told apart below; the other instances count all the same. */
     if (l2o_solve_many(solver, task->model, problems->at, count, x, results, &settings, &out->failure) == L2O_OK)
       out->failure.text[0] = '\0';
-    if (!keep_records(out, traces, results, n))
+    if (!keep_records(out, traces, results, task, n))
       status = L2O_ERR_NOMEM;
   }
   for (size_t i = 0; traces && i < count; i++)
@@ -276,6 +286,115 @@ static l2o_status trainer_new(l2o_trainer **out, l2o_model *model, const char *r
   return l2o_trainer_new(out, model, solver, family, settings, diag);
 }
 
+/* ---- training of a network ---- */
+
+struct engine_fit {
+  l2o_problem problem;
+  l2o_run *run;
+};
+
+static void fit_free(engine_fit *fit) {
+  if (!fit)
+    return;
+  l2o_run_free(fit->run);
+  if (fit->problem.ops)
+    l2o_problem_free(&fit->problem);
+  free(fit);
+}
+
+static l2o_status fit_new(engine_fit **out, const l2o_family *family, uint64_t seed, const char *rule, const char *options,
+                          l2o_diag *diag) {
+  const l2o_solver *solver = find(rule, diag);
+  l2o_settings s = l2o_settings_default();
+  *out = NULL;
+  if (!solver)
+    return L2O_ERR_ARG;
+  if (solver->needs & L2O_NEEDS_MODEL)
+    return fail(diag, L2O_ERR_ARG, "%s is a learned rule: training it needs a section model", rule);
+  engine_fit *fit = calloc(1, sizeof *fit);
+  if (!fit)
+    return fail(diag, L2O_ERR_NOMEM, "out of memory");
+  s.options = options;
+  s.seed = seed;
+  l2o_status status = l2o_family_sample(family, &fit->problem, seed, L2O_PURPOSE_TRAIN, 0, diag);
+  if (!status)
+    status = l2o_run_new(&fit->run, solver, NULL, &fit->problem, &s, diag);
+  if (!status && (status = l2o_run_start(fit->run, NULL)))
+    fail(diag, status, "the start of problem '%s': %s", l2o_problem_name(&fit->problem), l2o_strerror(status));
+  if (status)
+    fit_free(fit);
+  else
+    *out = fit;
+  return status;
+}
+
+static l2o_status fit_step(engine_fit *fit, l2o_stop *stop) {
+  return l2o_run_step(fit->run, stop);
+}
+
+static l2o_status fit_record(engine_fit *fit, l2o_record *record) {
+  return l2o_run_record(fit->run, record);
+}
+
+static l2o_status fit_scale(engine_fit *fit, double factor, double *step) {
+  return l2o_run_scale_step(fit->run, factor, step);
+}
+
+static size_t fit_steps_done(const engine_fit *fit) {
+  return l2o_run_steps(fit->run);
+}
+
+static l2o_status fit_save(const engine_fit *fit, const char *path, const char *config_id, l2o_diag *diag) {
+  return l2o_run_save(fit->run, path, config_id, diag);
+}
+
+static l2o_status fit_resume(engine_fit *fit, const char *path, const char *config_id, l2o_diag *diag) {
+  return l2o_run_resume(fit->run, path, config_id, diag);
+}
+
+static l2o_status fit_save_weights(const engine_fit *fit, const char *path, l2o_diag *diag) {
+  return l2o_weights_save(&fit->problem, l2o_run_x(fit->run), path, diag);
+}
+
+static l2o_status write_gradient(const engine_fit *fit, double loss, const double *g, const char *path, l2o_diag *diag) {
+  const l2o_problem *p = &fit->problem;
+  const l2o_block whole = {.name = "x", .columns = p->n, .rows = 1, .rank = 1};
+  size_t count;
+  const l2o_block *blocks = l2o_problem_blocks(p, &count);
+  l2o_tensor_writer *w;
+  l2o_status status = l2o_tensor_writer_new(&w);
+  if (!status)
+    status = l2o_tensor_writer_add(w, "loss", L2O_F64, &loss, NULL, 0);
+  for (size_t i = 0; i < (count ? count : 1) && !status; i++) {
+    const l2o_block *b = count ? &blocks[i] : &whole;
+    const size_t shape[] = {b->rows, b->columns};
+    char name[200];
+    snprintf(name, sizeof name, "grad.%s", b->name);
+    status = l2o_tensor_writer_add(w, name, L2O_F64, g + b->offset, shape + (b->rank == 1), b->rank);
+  }
+  if (!status)
+    status = l2o_tensor_writer_save(w, path, diag);
+  l2o_tensor_writer_free(w);
+  return status;
+}
+
+static l2o_status fit_dump_gradient(const engine_fit *fit, double *loss, const char *path, l2o_diag *diag) {
+  const l2o_problem *p = &fit->problem;
+  l2o_real *g = calloc(p->n, sizeof *g), *work = calloc(l2o_problem_work_len(p) + 1, sizeof *work);
+  double *doubles = calloc(p->n, sizeof *doubles);
+  l2o_status status = g && work && doubles ? L2O_OK : fail(diag, L2O_ERR_NOMEM, "out of memory");
+  if (!status && (status = l2o_problem_gradient(p, loss, g, l2o_run_x(fit->run), work)))
+    fail(diag, status, "the gradient of problem '%s': %s", l2o_problem_name(p), l2o_strerror(status));
+  for (size_t i = 0; i < p->n && !status; i++)
+    doubles[i] = (double)g[i];
+  if (!status)
+    status = write_gradient(fit, *loss, doubles, path, diag);
+  free(g);
+  free(work);
+  free(doubles);
+  return status;
+}
+
 const struct engine
 #ifdef L2O_SINGLE
     engine_single = {.precision = "single",
@@ -286,6 +405,7 @@ const struct engine
                      .family_open = l2o_family_open,
                      .family_new_data = l2o_family_new_data,
                      .family_shifted = l2o_family_shifted,
+                     .family_started = l2o_family_started,
                      .family_save = l2o_family_save,
                      .family_free = l2o_family_free,
                      .problems_new = problems_new,
@@ -304,6 +424,16 @@ const struct engine
                      .model_spec = l2o_model_spec,
                      .tensor_count = l2o_model_tensor_count,
                      .tensor_at = l2o_model_tensor_at,
+                     .fit_new = fit_new,
+                     .fit_free = fit_free,
+                     .fit_step = fit_step,
+                     .fit_record = fit_record,
+                     .fit_scale = fit_scale,
+                     .fit_steps_done = fit_steps_done,
+                     .fit_save = fit_save,
+                     .fit_resume = fit_resume,
+                     .fit_save_weights = fit_save_weights,
+                     .fit_dump_gradient = fit_dump_gradient,
                      .trainer_new = trainer_new,
                      .trainer_free = l2o_trainer_free,
                      .trainer_step = l2o_trainer_step,

@@ -14,11 +14,15 @@ typedef struct engine_rule {
   const char *model_kind;
 } engine_rule;
 
+/* A rule at work on one instance, step by step: the training of a network, whose weights are x. */
+typedef struct engine_fit engine_fit;
+
 /* One solver's work on all the instances. */
 typedef struct engine_task {
   const char *rule, *options;
   const l2o_model *model;
   size_t iterations, calls;  /* calls 0: no limit */
+  size_t record_every;       /* iterations between records */
   double seconds;            /* 0: no limit */
   double gradient_tolerance; /* 0: off */
   uint64_t seed;
@@ -30,8 +34,8 @@ typedef struct engine_task {
 
 /* What came of it; engine_runs_free() releases the arrays. */
 typedef struct engine_runs {
-  size_t count, length; /* instances; records of each, iterations + 1 */
-  l2o_record *records;  /* (count, length): the last record of a run that ended early is held to the end */
+  size_t count, length; /* instances; records of each, engine_rows() */
+  l2o_record *records;  /* (count, length): what was last on record at the iteration of the row, see engine_iteration() */
   l2o_stop *stops;      /* (count) */
   bool *failed;         /* (count): given up, see `failure` */
   double *iterates;     /* (length, count, n), or NULL */
@@ -46,6 +50,7 @@ struct engine {
   l2o_status (*family_new_data)(l2o_family **out, const char *spec, const char *path, l2o_diag *diag);
   l2o_status (*family_shifted)(l2o_family **out, l2o_family *inner, double start, double function, bool published_prox,
                                l2o_diag *diag);
+  l2o_status (*family_started)(l2o_family **out, l2o_family *inner, const char *path, l2o_diag *diag);
   l2o_status (*family_save)(const l2o_family *family, const char *path, uint64_t seed, l2o_purpose purpose, size_t count,
                             l2o_diag *diag);
   void (*family_free)(l2o_family *family);
@@ -82,6 +87,20 @@ struct engine {
   bool (*trainer_keep_best)(l2o_trainer *trainer, double objective);
   l2o_status (*trainer_use_best)(l2o_trainer *trainer);
   const char *(*trainer_note)(const l2o_trainer *trainer);
+  /* `rule` on the first training instance; nothing has been evaluated yet. */
+  l2o_status (*fit_new)(engine_fit **out, const l2o_family *family, uint64_t seed, const char *rule, const char *options,
+                        l2o_diag *diag);
+  void (*fit_free)(engine_fit *fit);
+  l2o_status (*fit_step)(engine_fit *fit, l2o_stop *stop);
+  l2o_status (*fit_record)(engine_fit *fit, l2o_record *record);
+  /* l2o_run_scale_step() */
+  l2o_status (*fit_scale)(engine_fit *fit, double factor, double *step);
+  size_t (*fit_steps_done)(const engine_fit *fit);
+  l2o_status (*fit_save)(const engine_fit *fit, const char *path, const char *config_id, l2o_diag *diag);
+  l2o_status (*fit_resume)(engine_fit *fit, const char *path, const char *config_id, l2o_diag *diag);
+  l2o_status (*fit_save_weights)(const engine_fit *fit, const char *path, l2o_diag *diag);
+  /* Objective and gradient at the start into a file, `loss` and a tensor `grad.NAME` for each block of the weights. */
+  l2o_status (*fit_dump_gradient)(const engine_fit *fit, double *loss, const char *path, l2o_diag *diag);
   size_t (*trainer_steps_done)(const l2o_trainer *trainer);
   l2o_status (*trainer_save)(const l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
   l2o_status (*trainer_resume)(l2o_trainer *trainer, const char *path, const char *config_id, l2o_diag *diag);
@@ -89,6 +108,9 @@ struct engine {
 
 extern const struct engine engine_double, engine_single;
 
+/* Rows of a run of so many iterations with a record every `every` of them, and at the end; the iteration of a row. */
+size_t engine_rows(size_t iterations, size_t every);
+size_t engine_iteration(size_t row, size_t iterations, size_t every);
 /* False: out of memory; engine_runs_free() frees what there is. n = 0: without iterates. */
 bool engine_runs_new(engine_runs *runs, size_t count, size_t length, size_t n);
 void engine_runs_free(engine_runs *runs);

@@ -8,13 +8,25 @@ static l2o_status open_plain(l2o_family **out, const struct engine *engine, cons
   return data ? engine->family_new_data(out, spec, data, diag) : engine->family_new(out, spec, diag);
 }
 
+static l2o_status open_started(l2o_family **out, const struct engine *engine, const config *c, bool eval, l2o_diag *diag) {
+  const char *weights = config_family_weights(c, eval);
+  l2o_family *plain;
+  l2o_status status = open_plain(weights ? &plain : out, engine, c, eval, diag);
+  if (status || !weights)
+    return status;
+  status = engine->family_started(out, plain, weights, diag);
+  if (status)
+    engine->family_free(plain);
+  return status;
+}
+
 l2o_status instances_open(l2o_family **out, const struct engine *engine, const config *c, bool eval, l2o_diag *diag) {
   const double start = config_real(c, eval ? "eval.problem.shift.start" : "problem.shift.start");
   const double function = config_real(c, eval ? "eval.problem.shift.function" : "problem.shift.function");
   const bool published = config_is(c, eval ? "eval.problem.shift.prox" : "problem.shift.prox", "published");
   l2o_family *plain;
   *out = NULL;
-  l2o_status status = open_plain(&plain, engine, c, eval, diag);
+  l2o_status status = open_started(&plain, engine, c, eval, diag);
   if (status)
     return status;
   if (start == 0 && function == 0) { /* both proxes are the same then */

@@ -77,7 +77,7 @@ __attribute__((format(printf, 3, 4))) static l2o_status fail(l2o_diag *diag, l2o
 static l2o_status check_not_trained_on(const evaluation *e, l2o_diag *diag) {
   const config *c = e->c;
   const char *eval_file = config_family_file(c, true), *train_file = config_family_file(c, false);
-  if (!config_given(c, "train") || e->purpose == L2O_PURPOSE_TRAIN)
+  if (!config_given(c, "train") || config_trains_network(c) || e->purpose == L2O_PURPOSE_TRAIN)
     return L2O_OK;
   if (eval_file && train_file && strcmp(eval_file, train_file) == 0)
     return fail(diag, L2O_ERR_ARG,
@@ -99,6 +99,8 @@ static l2o_status choose_instances(evaluation *e, l2o_diag *diag) {
   e->purpose = training ? L2O_PURPOSE_TRAIN : L2O_PURPOSE_EVAL;
   e->seed = config_integer(c, training ? "train.seed" : "eval.seed");
   e->instances = config_integer(c, training ? "train.batch" : "eval.instances");
+  if (training && config_trains_network(c))
+    e->instances = 1;
   if (rows && e->instances > rows) {
     if (!training && config_given(c, "eval.instances"))
       return fail(diag, L2O_ERR_ARG, "%s: eval.instances asks for %zu instances, %.150s has %zu", config_where(c, "eval.instances"),
@@ -194,7 +196,9 @@ static l2o_status add_contenders(evaluation *e, l2o_diag *diag) {
     status = add_contender(e, config_list_text(c, "eval.solvers", i), diag);
   if (given || status)
     return status;
-  /* Nothing given: the rule that the config trains, and what it should beat. */
+  /* Nothing given: the rule that the config trains, and what it should beat; or the rule that trains its network. */
+  if (config_trains_network(c))
+    return add_contender(e, config_text(c, "train.solver"), diag);
   status = add_contender(e, "gd", diag);
   return !status && config_model_spec(c) ? add_contender(e, config_text(c, "train.solver"), diag) : status;
 }
@@ -218,6 +222,7 @@ static engine_task task_of(evaluation *e, const contender *s) {
                        .options = s->spec.options,
                        .model = s->model,
                        .iterations = config_integer(e->c, "eval.iterations"),
+                       .record_every = config_integer(e->c, "eval.record_every"),
                        .calls = config_integer(e->c, "eval.budget"),
                        .seconds = config_real(e->c, "eval.time"),
                        .gradient_tolerance = config_real(e->c, "eval.gradient_tolerance"),
@@ -457,6 +462,7 @@ static int run(evaluation *e) {
   e->report.unknowns = e->unknowns;
   e->report.instances = e->instances;
   e->report.iterations = config_integer(c, "eval.iterations");
+  e->report.record_every = config_integer(c, "eval.record_every");
   e->report.points = config_integer(c, "output.points");
   e->report.seed = e->seed;
   e->report.training = e->purpose == L2O_PURPOSE_TRAIN;

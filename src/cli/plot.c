@@ -33,7 +33,7 @@ typedef struct scale {
 } scale;
 
 /* A logarithm shows orders of magnitude, but only of what is positive: a gap that rounding made zero stands at the bottom, while an
- * objective with negative medians gets a linear axis, as does what is maximised. */
+ * objective with negative medians gets a linear axis, as does what is maximised, and what stays within one order. */
 static scale find_scale(const plot *p) {
   double lowest = HUGE_VAL, highest = 0;
   scale s = {.logarithmic = !p->linear};
@@ -51,7 +51,7 @@ static scale find_scale(const plot *p) {
     for (size_t k = 0; k < p->length; k++)
       if (p->curves[i].bands[3 * k + 1] < -1e-12 * highest)
         s.logarithmic = false;
-  if (lowest == HUGE_VAL)
+  if (lowest == HUGE_VAL || highest < 10 * lowest)
     s.logarithmic = false;
   s.floor = fmax(lowest, 1e-18 * highest);
   return s;

@@ -30,15 +30,15 @@ static interval negated(interval i) {
   return (interval){-i.high, -i.low};
 }
 
-static const l2o_record *record_at(const engine_runs *runs, size_t instance, size_t iteration) {
-  return &runs->records[instance * runs->length + iteration];
+static const l2o_record *record_at(const engine_runs *runs, size_t instance, size_t row) {
+  return &runs->records[instance * runs->length + row];
 }
 
 /* f - f* is zero where it is negative by no more than rounding; a minimum that is really wrong stays visible. */
-static double gap_at(const report *r, const engine_runs *runs, size_t instance, size_t iteration) {
+static double gap_at(const report *r, const engine_runs *runs, size_t instance, size_t row) {
   if (!r->minima)
     return nan("");
-  const double minimum = r->minima[instance], f = record_at(runs, instance, iteration)->objective,
+  const double minimum = r->minima[instance], f = record_at(runs, instance, row)->objective,
                f0 = record_at(runs, instance, 0)->objective;
   if (!isfinite(f))
     return HUGE_VAL;
@@ -56,13 +56,13 @@ static double gap_at(const report *r, const engine_runs *runs, size_t instance, 
   }
 }
 
-static double field_at(const report *r, const engine_runs *runs, enum field field, size_t instance, size_t iteration) {
-  const l2o_record *record = record_at(runs, instance, iteration);
+static double field_at(const report *r, const engine_runs *runs, enum field field, size_t instance, size_t row) {
+  const l2o_record *record = record_at(runs, instance, row);
   switch (field) {
   case OBJECTIVE:
     return record->objective;
   case GAP:
-    return gap_at(r, runs, instance, iteration);
+    return gap_at(r, runs, instance, row);
   case GRAD_NORM:
     return record->gradient_norm;
   case VALUE_CALLS:
@@ -97,10 +97,14 @@ static void put_row(FILE *csv, const char *label, const char *instance, size_t i
   fputc('\n', csv);
 }
 
-/* Is the iteration one that trace.csv keeps of a solver that took `used` iterations at most? */
+/* Is the row one that trace.csv keeps of a solver that took `used` iterations at most? */
 static bool is_kept(const report *r, size_t k, size_t used, size_t length) {
-  const size_t stride = r->points ? (used + r->points - 1) / r->points : 1;
-  return stride < 2 ? !r->points || k <= used || k + 1 == length : (k <= used && k % stride == 0) || k == used || k + 1 == length;
+  const size_t last = (used + r->record_every - 1) / r->record_every, stride = r->points ? (last + r->points - 1) / r->points : 1;
+  return stride < 2 ? !r->points || k <= last || k + 1 == length : (k <= last && k % stride == 0) || k == last || k + 1 == length;
+}
+
+static size_t iteration_of(const report *r, size_t row) {
+  return engine_iteration(row, r->iterations, r->record_every);
 }
 
 static void put_instances(FILE *csv, const report *r, const engine_runs *runs, const char *label, size_t used) {
@@ -113,11 +117,11 @@ static void put_instances(FILE *csv, const report *r, const engine_runs *runs, c
       snprintf(name, sizeof name, "%zu", i);
       for (int f = 0; f < FIELDS; f++)
         fields[f] = field_at(r, runs, (enum field)f, i, k);
-      put_row(csv, label, name, k, fields);
+      put_row(csv, label, name, iteration_of(r, k), fields);
     }
 }
 
-/* Quantiles and mean of every field at every iteration; those of the figure go to `bands` and `axes`. table: (QUANTILES + 1,
+/* Quantiles and mean of every field in every row; those of the figure go to `bands` and `axes`. table: (QUANTILES + 1,
  * length, FIELDS). */
 static void reduce(const report *r, const engine_runs *runs, double *table, report_solver *s, double *values) {
   const enum field shown = r->minima ? GAP : OBJECTIVE;
@@ -144,8 +148,9 @@ static void reduce(const report *r, const engine_runs *runs, double *table, repo
       s->bands[3 * k + b] = turned ? -value : value;
     }
     const double *median = table + (2 * runs->length + k) * FIELDS;
-    s->axes[k] = median[CHARGED];
-    s->axes[runs->length + k] = median[SECONDS];
+    s->axes[k] = (double)iteration_of(r, k);
+    s->axes[runs->length + k] = median[CHARGED];
+    s->axes[2 * runs->length + k] = median[SECONDS];
   }
 }
 
@@ -157,7 +162,7 @@ static void put_quantiles(FILE *csv, const report *r, const char *label, size_t 
       char name[24] = "mean";
       if (q < QUANTILES)
         snprintf(name, sizeof name, "q%g", quantiles[q]);
-      put_row(csv, label, name, k, table + (q * length + k) * FIELDS);
+      put_row(csv, label, name, iteration_of(r, k), table + (q * length + k) * FIELDS);
     }
 }
 
@@ -168,7 +173,7 @@ static double iterations_to(const report *r, const engine_runs *runs, double tol
     values[i] = HUGE_VAL;
     for (size_t k = 0; k < runs->length && values[i] == HUGE_VAL; k++)
       if (gap_at(r, runs, i, k) <= tolerance)
-        values[i] = (double)k;
+        values[i] = (double)record_at(runs, i, k)->iteration;
   }
   statistics_sort(values, runs->count);
   return statistics_quantile(values, runs->count, 0.5);
@@ -267,7 +272,7 @@ l2o_status report_add(report *r, const engine_runs *runs, const char *label, con
   report_solver s = {.label = copy(label), .rule = copy(rule), .model = copy(model), .position = r->count};
   s.iterations_to = calloc(r->tolerance_count + 1, sizeof *s.iterations_to);
   s.bands = calloc(runs->length * 3, sizeof *s.bands);
-  s.axes = calloc(runs->length * 2, sizeof *s.axes);
+  s.axes = calloc(runs->length * 3, sizeof *s.axes);
   double *values = calloc(runs->count, sizeof *values);
   double *table = calloc((QUANTILES + 1) * runs->length * FIELDS, sizeof *table);
   report_solver *grown = realloc(r->solvers, (r->count + 1) * sizeof *grown);
@@ -467,8 +472,12 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     fallbacks += r->solvers[i].fallbacks;
     differs = differs || r->solvers[i].charged_mean != r->solvers[i].queries_mean;
   }
-  column *calls = add_column(g, r, false, "calls"), *charged = differs ? add_column(g, r, false, "charged") : NULL,
-         *speed = add_column(g, r, false, "us/iter");
+  column *calls = add_column(g, r, false, "calls"), *charged = differs ? add_column(g, r, false, "charged") : NULL, *speed = NULL;
+  double slowest = 0;
+  for (size_t i = 0; i < r->count; i++)
+    slowest = fmax(slowest, r->solvers[i].seconds_per_iteration); /* not-a-number never wins */
+  const double scale = slowest >= 1 ? 1 : slowest >= 1e-3 ? 1e3 : 1e6;
+  speed = add_column(g, r, false, scale < 1e3 ? "s/iter" : scale < 1e6 ? "ms/iter" : "us/iter");
   column *fell = fallbacks ? add_column(g, r, false, "fallbacks") : NULL; /* no guard, no column */
   column *stopped = add_column(g, r, true, "stopped");
   for (size_t i = 0; i < r->count; i++) {
@@ -486,7 +495,7 @@ static void build_grid(grid *g, const report *r, size_t *first_tolerance, size_t
     if (charged)
       format_count(charged->cells[i], CELL, s->charged_mean);
     if (speed)
-      snprintf(speed->cells[i], CELL, isfinite(s->seconds_per_iteration) ? "%.3g" : "-", 1e6 * s->seconds_per_iteration);
+      snprintf(speed->cells[i], CELL, isfinite(s->seconds_per_iteration) ? "%.3g" : "-", scale * s->seconds_per_iteration);
     if (fell)
       snprintf(fell->cells[i], CELL, "%zu", s->fallbacks);
     if (stopped)
@@ -660,8 +669,9 @@ l2o_status report_json(const report *r, FILE *out, l2o_diag *diag) {
 
 l2o_status report_plot(const report *r, const char *title, enum report_axis axis, const char *dir, l2o_diag *diag) {
   static const char *const x_labels[] = {"iteration", "function calls", "seconds"};
-  const size_t length = r->iterations + 1;
-  char own_title[200], y_label[80] = "objective f (median, 10-90 % band)";
+  const size_t length = engine_rows(r->iterations, r->record_every);
+  const char *spread = r->instances > 1 ? " (median, 10-90 % band)" : "";
+  char own_title[200], y_label[80];
   plot_curve *curves = calloc(r->count + 1, sizeof *curves);
   if (!curves)
     return l2o_fail(diag, L2O_ERR_NOMEM, "out of memory for the figure");
@@ -669,13 +679,16 @@ l2o_status report_plot(const report *r, const char *title, enum report_axis axis
     curves[i] = (plot_curve){.label = r->solvers[i].label,
                              .colour = r->solvers[i].position,
                              .bands = r->solvers[i].bands,
-                             .x = axis == AXIS_ITERATIONS ? NULL : r->solvers[i].axes + (axis == AXIS_CALLS ? 0 : length)};
+                             .x = r->solvers[i].axes + (size_t)axis * length};
   const l2o_family_type *quantity = report_maximised(r);
   if (r->minima)
-    snprintf(y_label, sizeof y_label, "%s (median, 10-90 %% band)", report_gap_formula(r));
+    snprintf(y_label, sizeof y_label, "%s%s", report_gap_formula(r), spread);
   else if (quantity)
-    snprintf(y_label, sizeof y_label, "%s in %s (median, 10-90 %% band)", quantity->maximised, quantity->unit);
-  snprintf(own_title, sizeof own_title, "%s, %zu %sinstances", r->family, r->instances, r->training ? "training " : "");
+    snprintf(y_label, sizeof y_label, "%s in %s%s", quantity->maximised, quantity->unit, spread);
+  else
+    snprintf(y_label, sizeof y_label, "objective f%s", spread);
+  snprintf(own_title, sizeof own_title, "%s, %zu %sinstance%s", r->family, r->instances, r->training ? "training " : "",
+           r->instances == 1 ? "" : "s");
   const plot p = {.name = "convergence",
                   .title = title ? title : own_title,
                   .x_label = x_labels[axis],

@@ -23,7 +23,7 @@ typedef struct report_solver {
   size_t missed;
   double *iterations_to; /* one a tolerance: the median, infinite where half of the instances or more never get there */
   double *bands;         /* (length, 3) for the figure */
-  double *axes;          /* (2, length) medians of the calls charged and of the seconds, for the figure too */
+  double *axes;          /* (3, length) iterations, and medians of the calls charged and of the seconds, for the figure too */
 } report_solver;
 
 typedef struct report {
@@ -31,7 +31,8 @@ typedef struct report {
   const char *note;                       /* on the data, or NULL */
   const char *sweep_key, *sweep_value;    /* the value of a sweep that this is; NULL: of none */
   size_t unknowns, instances, iterations; /* unknowns 0: they differ */
-  size_t points;                          /* trace.csv keeps about so many iterations of each solver, and the last; 0: all */
+  size_t record_every;                    /* iterations between records */
+  size_t points;                          /* trace.csv keeps about so many records of each solver, and the last; 0: all */
   uint64_t seed;
   bool training; /* these are the training instances */
   bool interrupted;

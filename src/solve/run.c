@@ -442,6 +442,10 @@ const l2o_real *l2o_run_x(const l2o_run *run) {
   return run->best->x;
 }
 
+size_t l2o_run_steps(const l2o_run *run) {
+  return run->it.k;
+}
+
 /* Is the record of a point that a caller may keep? Where the rule's records have a gradient it must be finite too. */
 static bool is_finite_record(const l2o_record *r, const l2o_iterate *it) {
   return isfinite(r->objective) && (isfinite(r->gradient_norm) || it->value_only || !l2o_problem_has_gradient(it->problem));
