@@ -636,7 +636,7 @@ static void text_follows_the_chain_of_its_task(void **state) {
   (void)state;
   double first[VOCAB][VOCAB], again[VOCAB][VOCAB], other[VOCAB][VOCAB], half[VOCAB][VOCAB], shifted[VOCAB][VOCAB];
   transitions_of(first, "", 0), transitions_of(again, "", 1), transitions_of(other, ",task=2", 0);
-  transitions_of(half, ",shift=0.5", 0), transitions_of(shifted, ",shift=1", 0);
+  transitions_of(half, ",drift=0.5", 0), transitions_of(shifted, ",drift=1", 0);
   assert_true(farthest(first, again) > 0 && farthest(first, again) < 0.1);
   assert_true(farthest(first, other) > 0.3 && farthest(first, shifted) > 0.3);
   for (size_t i = 0; i < VOCAB; i++)
@@ -685,7 +685,7 @@ static void bad_input_is_refused(void **state) {
       {"transformer:samples=0", "samples = 0 means all of the data, but there is no data"},
       {"transformer:vocab=5000", "vocab = 5000, but text is drawn from at most 4096 tokens: give it data"},
       {"transformer:samples=100000000", "100000000 sequences of 32 tokens"},
-      {"transformer:shift=1.5", "shift"},
+      {"transformer:drift=1.5", "drift"},
       {"transformer:norm=batch", "expected one of layer|rms"},
       {"transformer:vocab=1", "vocab"},
   };
