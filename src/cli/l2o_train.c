@@ -69,6 +69,8 @@ static bool keep_step(void *context, const char *row) {
   if (sscanf(row, "%zu,%lf,%lf,%lf,%lf", &step, &loss, &rate, &norm, &seconds) != 5 || !t->kind->keeps_row(t, step))
     return false;
   t->seconds_before = seconds;
+  if (isfinite(loss))
+    t->last_loss = loss;
   if (isnan(t->first_loss))
     t->first_loss = loss;
   return true;
