@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Networks: trained by a rule on their weights, resumed bit for bit, started from files, compared by steps, calls and time.
-. "$(dirname "$0")/common.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
 
 cat >net.yaml <<'END'
 problem: {family: mlp, inputs: 6, width: 8, depth: 1, outputs: 3, samples: 64, instances: 2, seed: 7}
@@ -157,6 +158,20 @@ expect 0 '' l2o-eval convex.yaml --out seven --set eval.record_every=7
 "$inspect" json solvers.0.iterations_to.1e-3 <seven/summary.json >b
 awk 'NR == FNR { one = $1; next } !($1 >= one && $1 < one + 7) { exit 1 }' a b || fail "iterations to a tolerance, by records"
 expect 0 '' l2o-eval convex.yaml --out axis --set eval.record_every=7 --set output.axis=calls --set output.points=5
+
+# A published checkpoint: architecture and weights; what the config says beside it must be the same.
+golden=$(cd "$here/../golden" && pwd)
+cat >published.yaml <<END
+problem: {family: transformer, samples: 8, length: 6, seed: 3, checkpoint: $golden/qwen3_tied}
+train: {solver: "agzo:step=1e-4,batch=4", steps: 10}
+eval: {iterations: 4, instances: 2, solvers: ["mezo:step=1e-4"]}
+END
+expect 0 '' l2o-train published.yaml --out published
+expect 0 '' l2o-train published/config.yaml --out published2
+same published/model.safetensors published2/model.safetensors
+expect 0 'started at' l2o-eval published.yaml
+expect 2 'problem.width: is 99, but the checkpoint' l2o-train published.yaml --out new --set problem.width=99
+expect 2 'problem.width: is 99, but the checkpoint' l2o-eval published.yaml --set eval.problem.width=99
 
 # Wrong use.
 expect 2 "there is no solver 'adma'; did you mean 'adam'?" l2o-train net.yaml --out new --set train.solver=adma:step=1
