@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Steps of zeroth-order rules on a network, in turn and side by side:
- *   bench_networks time SPEC BATCH ROUNDS RULE[:OPTIONS]...    a line "label median least" each, seconds a step, after the lines of
- *                                                              "forward", a pass that nobody watches, "normals", n of them added to
- *                                                              x, and "copy", a copy of x
- *   bench_networks memory SPEC BATCH RULE[:OPTIONS]            megabytes: of the weights, and resident at most in two steps; the
- * rule "forward" makes passes only, "gradient" a gradient Before anything is timed each rule's step is made twice from the same
- * point, and must give the same bits. */
+ *   bench_networks SPEC BATCH ROUNDS RULE[:OPTIONS]...
+ * prints a line "label median least" each, seconds a step, after the lines of "forward", a pass that nobody watches, "normals", n
+ * of them added to x, and "copy", a copy of x. Before anything is timed each rule's step is made twice from the same point, and
+ * must give the same bits. */
 #include "core/normals.h"
 #include "timing.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { MOST = 16, SAMPLES = 4096 };
 
@@ -22,7 +19,7 @@ typedef struct contender {
 } contender;
 
 static l2o_problem problem;
-static l2o_real *x, *copy, *work, *g;
+static l2o_real *x, *copy, *work;
 static size_t *rows, batch;
 
 static void forward(void) {
@@ -121,39 +118,12 @@ static int time_rules(size_t rounds, char **labels, size_t count) {
   return 0;
 }
 
-static int weigh(const char *label) {
-  struct rusage usage;
-  double f;
-  if (strcmp(label, "forward") == 0) {
-    work = get(l2o_problem_forward_work_len(&problem, batch), sizeof *work);
-    forward();
-  } else if (strcmp(label, "gradient") == 0) {
-    g = get(problem.n, sizeof *g);
-    work = get(l2o_problem_work_len(&problem), sizeof *work);
-    must(l2o_problem_partial(&problem, &f, g, x, rows, batch, work));
-  } else {
-    l2o_settings settings = l2o_settings_default();
-    l2o_run *run = begin(label, &settings);
-    step(run);
-    step(run);
-    l2o_run_free(run);
-  }
-  getrusage(RUSAGE_SELF, &usage);
-  printf("%s %.2f %.2f\n", label, (double)problem.n * sizeof *x / 1048576, (double)usage.ru_maxrss / 1024);
-  return 0;
-}
-
 int main(int argc, char **argv) {
-  if (argc > 5 && strcmp(argv[1], "time") == 0) {
-    batch = size_of(argv[3]);
-    prepare(argv[2]);
-    return time_rules(size_of(argv[4]), argv + 5, (size_t)argc - 5);
+  if (argc < 5) {
+    fputs("use: bench_networks SPEC BATCH ROUNDS RULE...\n", stderr);
+    return 2;
   }
-  if (argc == 5 && strcmp(argv[1], "memory") == 0) {
-    batch = size_of(argv[3]);
-    prepare(argv[2]);
-    return weigh(argv[4]);
-  }
-  fputs("use: bench_networks time SPEC BATCH ROUNDS RULE... | memory SPEC BATCH RULE\n", stderr);
-  return 2;
+  batch = size_of(argv[2]);
+  prepare(argv[1]);
+  return time_rules(size_of(argv[3]), argv + 4, (size_t)argc - 4);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** @file data.h
- *  Real data: LIBSVM text, IDX arrays (MNIST) and PGM images, each gzipped or not, and safetensors. Files are read as a stream, nothing in them is
- *  trusted, and memory grows with what is there, not with what a header announces. A failure names the file, the line or the byte
- *  count, and what was expected. Numbers are read the same in every locale. */
+ *  Real data: LIBSVM text, IDX arrays (MNIST) and PGM images, each gzipped or not, and safetensors. Files are read as a stream,
+ * nothing in them is trusted, and memory grows with what is there, not with what a header announces. A failure names the file, the
+ * line or the byte count, and what was expected. Numbers are read the same in every locale. */
 #ifndef L2O_DATA_H
 #define L2O_DATA_H
 #include <l2o/base.h>

@@ -134,6 +134,8 @@ typedef struct l2o_problem_ops {
   l2o_status (*forward)(const l2o_problem *p, double *f, const l2o_real *x, const size_t *rows, size_t count, const l2o_pass *pass,
                         l2o_real *work);
   size_t (*forward_work_len)(const l2o_problem *p, size_t count);
+  /** Reals of scratch that `value` needs, at most those of work_len; NULL: as many. */
+  size_t (*value_work_len)(const l2o_problem *p);
 } l2o_problem_ops;
 
 struct l2o_problem {
@@ -149,6 +151,8 @@ L2O_API bool l2o_problem_has_gradient(const l2o_problem *p);
 L2O_API bool l2o_problem_has_hessian_vector(const l2o_problem *p);
 L2O_API bool l2o_problem_has_minimum(const l2o_problem *p);
 L2O_API size_t l2o_problem_work_len(const l2o_problem *p);
+/** The same where nothing but l2o_problem_value() is called. */
+L2O_API size_t l2o_problem_value_work_len(const l2o_problem *p);
 L2O_API const char *l2o_problem_name(const l2o_problem *p);
 
 /** Is there a nonsmooth part h (composite), a set to stay in (constrained)? */

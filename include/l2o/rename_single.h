@@ -83,6 +83,7 @@
 #define l2o_problem_summands l2of_problem_summands
 #define l2o_problem_together l2of_problem_together
 #define l2o_problem_value l2of_problem_value
+#define l2o_problem_value_work_len l2of_problem_value_work_len
 #define l2o_problem_work_len l2of_problem_work_len
 #define l2o_qp_new l2of_qp_new
 #define l2o_quadratic_new l2of_quadratic_new

@@ -50,6 +50,7 @@ typedef struct l2o_iterate {
   double restraint;         /**< out: tau, p = 1 + tau (p~ - 1) where the network wants p~; below 1 where a safeguard acts */
   double deviation_weight;  /**< in, for step_vjp(): dL / d deviation */
   bool layered, value_only; /* of a rule with L2O_NEEDS_LAYERS, with L2O_KEEPS_X: there is no g then */
+  bool borrowed;            /* x is the caller's */
   /* private to the driver: an evaluation made for the record that no step has claimed yet */
   bool pending, moved, subgradient, finite;
   double pending_seconds, claimed_seconds;
@@ -252,7 +253,7 @@ L2O_API l2o_status l2o_run_save(const l2o_run *run, const char *path, const char
 L2O_API l2o_status l2o_run_resume(l2o_run *run, const char *path, const char *id, l2o_diag *diag);
 
 /** Minimises one problem.
- *  @param x  (n) in: the start; out: the last finite point.
+ *  @param x  (n) in: the start; out: the last finite point. Rules with L2O_KEEPS_X work in it, and keep no other.
  *  @param settings  NULL: the defaults.  @param result  may be NULL.
  *  @return the status, also in result->status. */
 L2O_API l2o_status l2o_minimize(const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem, l2o_real *x,

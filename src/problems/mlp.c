@@ -275,9 +275,13 @@ static l2o_status gradient_of(const l2o_problem *p, double *f, l2o_real *g, cons
 
 /* ---- the problem ---- */
 
+static size_t value_work_len(const l2o_problem *p) {
+  return forward_work_len(p, CHUNK);
+}
+
 static size_t work_len(const l2o_problem *p) {
   kept o;
-  const size_t streaming = forward_work_len(p, CHUNK), keeping = lay_out_kept(&o, p->data, NULL);
+  const size_t streaming = value_work_len(p), keeping = lay_out_kept(&o, p->data, NULL);
   return streaming > keeping ? streaming : keeping;
 }
 
@@ -320,4 +324,5 @@ const l2o_problem_ops l2o_mlp_ops = {
     .blocks = blocks,
     .forward = forward,
     .forward_work_len = forward_work_len,
+    .value_work_len = value_work_len,
 };

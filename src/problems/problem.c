@@ -49,6 +49,9 @@ static size_t own_work_len(const l2o_problem *p) {
 size_t l2o_problem_work_len(const l2o_problem *p) {
   return own_work_len(p) + (HAS(p, value) ? 0 : p->n);
 }
+size_t l2o_problem_value_work_len(const l2o_problem *p) {
+  return HAS(p, value) && HAS(p, value_work_len) ? p->ops->value_work_len(p) : l2o_problem_work_len(p);
+}
 size_t l2o_problem_hessian_work_len(const l2o_problem *p) {
   return HAS(p, hessian_vector) ? l2o_problem_work_len(p) : l2o_problem_work_len(p) + 2 * p->n;
 }

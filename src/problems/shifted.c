@@ -235,6 +235,11 @@ static size_t forward_work_len(const l2o_problem *p, size_t count) {
   return l2o_problem_forward_work_len(&of(p)->inner, count);
 }
 
+/* with the room for u behind what the inner problem needs, as everywhere */
+static size_t value_work_len(const l2o_problem *p) {
+  return of(p)->function != 0 ? work_len(p) : l2o_problem_value_work_len(&of(p)->inner);
+}
+
 static l2o_status states(const l2o_problem *p, l2o_states *out) {
   return l2o_problem_states(&of(p)->inner, out);
 }
@@ -257,7 +262,7 @@ const l2o_problem *l2o_unshifted(const l2o_problem *p) {
 
 /* What a problem with the operations `inner` has when it is shifted: what it had. */
 static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
-  _Static_assert(sizeof *ops == 28 * sizeof(void *), "an operation that is new must be shifted here, too");
+  _Static_assert(sizeof *ops == 29 * sizeof(void *), "an operation that is new must be shifted here, too");
 #define WRAP(op)                                                                                                                   \
   if (offsetof(l2o_problem_ops, op) + sizeof inner->op <= inner->struct_size && inner->op)                                         \
   ops->op = op
@@ -278,6 +283,7 @@ static void wrap(l2o_problem_ops *ops, const l2o_problem_ops *inner) {
   WRAP(blocks);
   WRAP(forward);
   WRAP(forward_work_len);
+  WRAP(value_work_len);
   WRAP(together);
   WRAP(gradient_many);
   WRAP(hessian_vector_many);

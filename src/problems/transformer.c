@@ -32,11 +32,15 @@ static l2o_real *aligned(l2o_real *work) {
   return (l2o_real *)(((uintptr_t)work + 63) & ~(uintptr_t)63);
 }
 
+static size_t value_work_len(const l2o_problem *p) {
+  const instance *d = p->data;
+  return LINE + l2o_transformer_forward_work(&d->net, d->text.longest, chunk_of(d), false);
+}
+
 static size_t work_len(const l2o_problem *p) {
   const instance *d = p->data;
-  const size_t value = l2o_transformer_forward_work(&d->net, d->text.longest, chunk_of(d), false);
-  const size_t gradient = l2o_transformer_gradient_work(&d->net, d->text.longest, chunk_of(d));
-  return LINE + (value > gradient ? value : gradient);
+  const size_t value = value_work_len(p), gradient = LINE + l2o_transformer_gradient_work(&d->net, d->text.longest, chunk_of(d));
+  return value > gradient ? value : gradient;
 }
 
 /* The mean over the sequences rows[count] (NULL: 0, 1, ...); g may be NULL. */
@@ -135,6 +139,7 @@ static const l2o_problem_ops ops = {
     .blocks = blocks,
     .forward = forward,
     .forward_work_len = forward_work_len,
+    .value_work_len = value_work_len,
 };
 
 /* ---- making one ---- */

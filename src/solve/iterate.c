@@ -66,12 +66,15 @@ void l2o_iterate_prepare(l2o_iterate *it, const l2o_solver *solver) {
 }
 
 void l2o_iterate_layout(l2o_iterate *it, const l2o_solver *solver, bool hessian, l2o_arena *arena) {
-  L2O_TAKE(arena, it->x, it->n);
+  if (!it->borrowed)
+    L2O_TAKE(arena, it->x, it->n);
   L2O_TAKE(arena, it->g, it->value_only ? 0 : it->n);
   L2O_TAKE(arena, it->state, solver->state_len ? solver->state_len(it) : 0);
   L2O_TAKE(arena, it->scratch, solver->scratch_len ? solver->scratch_len(it) : 0);
   const size_t forward = it->layered ? l2o_problem_forward_work_len(it->problem, it->batch) : 0;
-  const size_t work = hessian ? l2o_problem_hessian_work_len(it->problem) : l2o_problem_work_len(it->problem);
+  const size_t work = hessian          ? l2o_problem_hessian_work_len(it->problem)
+                      : it->value_only ? l2o_problem_value_work_len(it->problem)
+                                       : l2o_problem_work_len(it->problem);
   L2O_TAKE(arena, it->work, work > forward ? work : forward);
   L2O_TAKE(arena, it->rows, it->batch);
   L2O_TAKE(arena, it->spare, (it->batch || it->subgradient) && !it->value_only ? it->n : 0);

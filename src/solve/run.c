@@ -103,8 +103,9 @@ static l2o_status prepare_classical(l2o_run *run, l2o_diag *diag) {
   return classical->check ? classical->check(&run->other, diag) : L2O_OK;
 }
 
-l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
-                       const l2o_settings *settings, l2o_diag *diag) {
+/* x: NULL, or what rules that keep x may work in. */
+static l2o_status new_run(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
+                          const l2o_settings *settings, l2o_real *x, l2o_diag *diag) {
   *out = NULL;
   l2o_run run = {.solver = solver, .settings = complete(settings), .guard = GUARD_OFF};
   l2o_status status = l2o_iterate_check(solver, model, problem, diag);
@@ -117,6 +118,10 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
     run.guard = (enum guard)run.options[guard];
   run.it = (l2o_iterate){.problem = problem, .model = model, .options = run.options, .n = problem->n};
   l2o_iterate_prepare(&run.it, solver);
+  if (x && run.it.value_only) {
+    run.it.x = x;
+    run.it.borrowed = true;
+  }
   if (run.it.batch && !l2o_problem_summands(problem))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s: batch=%zu needs a sum to take minibatches of; problem '%s' is none", solver->name,
                     run.it.batch, l2o_problem_name(problem));
@@ -139,6 +144,11 @@ l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model 
   self->best = &self->it;
   *out = self;
   return L2O_OK;
+}
+
+l2o_status l2o_run_new(l2o_run **out, const l2o_solver *solver, const l2o_model *model, const l2o_problem *problem,
+                       const l2o_settings *settings, l2o_diag *diag) {
+  return new_run(out, solver, model, problem, settings, NULL, diag);
 }
 
 void l2o_run_free(l2o_run *run) {
@@ -165,9 +175,9 @@ l2o_status l2o_run_start(l2o_run *run, const l2o_real *x0) {
   run->ended = run->classical_ended = L2O_STOP_NONE;
   it->step = run->made_step;
   l2o_status status = L2O_OK;
-  if (x0)
+  if (x0 && x0 != it->x)
     memcpy(it->x, x0, it->n * sizeof *x0);
-  else
+  else if (!x0)
     status = l2o_problem_start(it->problem, it->x);
   if (status)
     return status;
@@ -564,7 +574,7 @@ static void end(passage *p) {
     count(run, &p->record);
     p->record.objective = p->record.gradient_norm = (double)NAN;
   }
-  if (run->started)
+  if (run->started && !run->it.borrowed)
     memcpy(p->x, l2o_run_x(run), run->it.n * sizeof *p->x);
   if (p->result)
     *p->result = (l2o_result){.status = p->status, .stop = p->stop, .last = p->record};
@@ -592,7 +602,7 @@ static void join(team *t, const l2o_solver *solver, const l2o_model *model, cons
   l2o_diag *diag = &t->diags[t->size++];
   *p = (passage){.x = x, .result = result, .trace = settings->traces ? settings->traces[instance] : NULL};
   diag->text[0] = '\0';
-  p->status = l2o_run_new(&p->run, solver, model, problem, settings, diag);
+  p->status = new_run(&p->run, solver, model, problem, settings, x, diag);
   p->over = p->status != L2O_OK;
   if (!p->over) {
     p->run->instance = settings->first + instance;

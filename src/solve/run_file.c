@@ -185,7 +185,8 @@ static l2o_status check_facts(const l2o_run_memory *m, const l2o_tensor_file *fi
 }
 
 static l2o_status read_all(const l2o_run_memory *m, content *c, const l2o_tensor_file *file, const char *path, l2o_diag *diag) {
-  static const double most[WORDS] = {[STEP] = 9e15, 9e15, 9e15, 9e15, 9e15, [KNOWN] = 1, [CLAIMED] = 1, [LEFT] = 4, [HAS_SPARE] = 1};
+  static const double most[WORDS] = {
+      [STEP] = 9e15, 9e15, 9e15, 9e15, 9e15, [KNOWN] = 1, [CLAIMED] = 1, [LEFT] = 4, [HAS_SPARE] = 1};
   const size_t n = m->it->n;
   l2o_status status = read(file, "words", c->words, WORDS, path, diag);
   for (size_t i = 0; i < WORDS && !status; i++)
