@@ -15,3 +15,7 @@ echo
 echo '## Sums of rates beside WMMSE'
 echo
 rates/run.sh
+echo
+echo '## Zeroth-order steps on networks beside forward passes'
+echo
+networks/run.sh
