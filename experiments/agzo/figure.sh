@@ -3,11 +3,17 @@
 # The networks of the figures: TASK.yaml says what each learns, and what it is to learn afterwards. Sourced by each FIGURE/run.sh.
 . "$(dirname "$0")/../../figure.sh"
 
+# data TASK: the option that says where its data are
+data() {
+  case $1 in digits) echo "--set problem.data=$root/experiments/data/mnist10k-images-idx3-ubyte.gz" ;; esac
+}
+
 # pretrain TASK [options of l2o-train]: weights into OUT/TASK/model.safetensors
 pretrain() (
   task=$1
   shift
-  l2o-train "$root/experiments/agzo/$task.yaml" --quiet --out "$out/$task" "$@" 2>/dev/null
+  # shellcheck disable=SC2046 # words
+  l2o-train "$root/experiments/agzo/$task.yaml" --quiet --out "$out/$task" $(data "$task") "$@"
 )
 
 # fine_tune NAME TASK 'LABEL=RULE:OPTIONS ...' [options of l2o-eval]: from those weights, into OUT/NAME, and the table OUT/NAME.csv
@@ -19,7 +25,8 @@ fine_tune() (
   for solver in $solvers; do
     set -- "$@" --solver "${solver#*=},label=${solver%%=*}"
   done
-  l2o-eval "$root/experiments/agzo/$task.yaml" --out "$out/$name" --quiet --set "eval.problem.init=$out/$task/model.safetensors" "$@"
+  # shellcheck disable=SC2046 # words
+  l2o-eval "$root/experiments/agzo/$task.yaml" --out "$out/$name" --quiet $(data "$task") --set "eval.problem.init=$out/$task/model.safetensors" "$@"
   echo 'solver,mean,low,high,ms' >"$out/$name.csv"
   awk '
     function number(line) { sub(/.*:[ \t]*/, "", line); sub(/,$/, "", line); return line ~ /^-?[0-9]/ ? line : "inf" }
