@@ -6,7 +6,7 @@
 : "${L2O_DIRECTION_COSINES=$root/build/release/experiments/agzo/direction_cosines}"
 
 seeds="1 2 3"
-draws=600
+draws=300
 ranks="1 2 4 8 16 64"
 if [ "$size" = small ]; then
   seeds=1
