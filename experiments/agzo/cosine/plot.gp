@@ -22,7 +22,7 @@ plot mean('text', 'init', 'linear') using 1:2 with linespoints linestyle 1 title
      mean('text', 'shifted', 'linear') using 1:2 with linespoints linestyle 2 title 'on other text', \
      plain('text', 'trained') using 1:2 with lines linestyle 9 title 'mezo'
 set title 'trained decoder, layer by layer: multiple of mezo'
-set yrange [0.8:40]
+set yrange [0.8:16]
 set ytics (1, 2, 5, 10, 20)
 set key top right
 layer(i, name) = sprintf('model.layers.%d.%s.weight', i, name)

@@ -67,7 +67,7 @@ for about in $(awk -F, 'NR > 1 { print $1 "-" $2 }' "$out/cosines.csv" | sort -u
   done
 done
 # the least of agzo's means at ranks 1 to 8 over mezo's: for all linear weights together, and for each layer, of mezo's formula
-measure "least ratio, linear weights" "$(awk -F, '
+measure "least ratio; linear weights" "$(awk -F, '
   $5 == "linear" && $4 == "mezo:linear" { plain[$1 $2 $3] = $6 }
   $5 == "linear" && $4 ~ /^agzo:rank=[1248]$/ { sum[$1 $2 ":" $4] += $6 / plain[$1 $2 $3]; n[$1 $2 ":" $4]++ }
   END { for (k in sum) if (!least || sum[k] / n[k] < least) least = sum[k] / n[k]; print least }' "$out/cosines.csv")"
@@ -76,11 +76,11 @@ measure "worst distance from the formula in errors" "$(awk -F, '
   $5 == "linear" && $8 != "nan" && $7 > 0 && $4 !~ /power|tables/ { d = ($6 - $8) / $7; d = d < 0 ? -d : d; if (d > worst) worst = d } END { print worst }' "$out/cosines.csv")"
 if [ "$size" = full ]; then
   for power in 0 1 2 5; do
-    measure "teacher 300: agzo 4, power $power" "$(mean teacher 300 "agzo:rank=4;power=$power" linear)"
+    measure "teacher 300: agzo 4; power $power" "$(mean teacher 300 "agzo:rank=4;power=$power" linear)"
   done
-  measure "text init: everything, mezo" "$(mean text init mezo:tables=all all)"
-  measure "text init: everything, agzo 1" "$(mean text init 'agzo:tables=all;rank=1' all)"
-  measure "text init: tables frozen, agzo 1" "$(mean text init 'agzo:tables=frozen;rank=1' all)"
+  measure "text init: everything; mezo" "$(mean text init mezo:tables=all all)"
+  measure "text init: everything; agzo 1" "$(mean text init 'agzo:tables=all;rank=1' all)"
+  measure "text init: tables frozen; agzo 1" "$(mean text init 'agzo:tables=frozen;rank=1' all)"
   draw "$here/plot.gp" cosines
 fi
 check

@@ -7,13 +7,13 @@
 tasks="teacher digits text"
 rules="mezo=mezo lozo1=lozo:rank=1,interval=50 lozo4=lozo:rank=4,interval=50 random=agzo:guide=random agzo1=agzo:rank=1 agzo4=agzo:rank=4
 agzo8=agzo:rank=8 agzo16=agzo:rank=16 agzo32=agzo:rank=32 adam=adam"
-steps="2.5e-5 5e-5 1e-4 2e-4 4e-4 8e-4 1.6e-3 3.2e-3 6.4e-3 1.28e-2 2.56e-2 5.12e-2"
+steps="2.5e-5 5e-5 1e-4 2e-4 4e-4 8e-4 1.6e-3 3.2e-3 6.4e-3 1.28e-2 2.56e-2 5.12e-2 1.024e-1 2.048e-1"
 chosen=2
 final=5
 if [ "$size" = small ]; then
   tasks=teacher
   rules="mezo=mezo lozo4=lozo:rank=4,interval=50 agzo4=agzo:rank=4 agzo16=agzo:rank=16 adam=adam"
-  steps="2e-4 4e-4 8e-4 1.6e-3 3.2e-3 6.4e-3"
+  steps="2e-4 4e-4 8e-4 1.6e-3 3.2e-3 6.4e-3 1.28e-2 2.56e-2"
   final=2
 fi
 
