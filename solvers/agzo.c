@@ -99,6 +99,8 @@ static l2o_status look(probe *p, size_t block, const l2o_real *X, size_t N, size
   const size_t columns = p->blocks[block].columns, wanted = (size_t)it->options[RANK], r = wanted < N ? wanted : N;
   const size_t K = it->options[GUIDE] == GUIDE_RANDOM ? 0 : (size_t)it->options[POWER];
   l2o_real *A = (l2o_real *)(uintptr_t)p->of[block].factor;
+  if (N > p->tokens) /* more than the problem has said */
+    return L2O_ERR_SHAPE;
   if (it->options[GUIDE] == GUIDE_RANDOM) {
     l2o_normals(A, it->seed, STARTS + (uint32_t)block, it->k, 0, r * columns);
   } else {

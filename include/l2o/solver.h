@@ -199,8 +199,8 @@ typedef struct l2o_settings {
   l2o_trace *const *traces;  /**< one a problem, or NULL; default NULL */
   size_t first;        /**< l2o_solve_many(): number of its first problem, if they are a part of many: random streams, callback and
                             messages count from it; default 0 */
-  size_t record_every; /**< the objective is evaluated for a record (callback, trace, tolerances) after every so many steps, and
-                            at start and end; default 1 */
+  size_t record_every; /**< the objective is evaluated for a record (trace, tolerances) after every so many steps, and at start and
+                            end; the callback has not-a-number for it in between; default 1 */
 } l2o_settings;
 
 /** Fills the defaults for a struct of that size. */

@@ -41,6 +41,9 @@ l2o_status l2o_iterate_check(const l2o_solver *solver, const l2o_model *model, c
         diag, L2O_ERR_NOTSUP,
         "%s perturbs layers, and problem '%s' is not made of layers that it can see; try zo-avg, zo-align, or family mlp",
         solver->name, l2o_problem_name(problem));
+  if ((solver->needs & L2O_NEEDS_LAYERS) && l2o_problem_is_composite(problem))
+    return l2o_fail(diag, L2O_ERR_NOTSUP, "%s sees the smooth part of problem '%s' alone; try zo-avg, zo-align", solver->name,
+                    l2o_problem_name(problem));
   if ((solver->needs & L2O_NEEDS_HESSIAN) && !l2o_problem_has_hessian_vector(problem))
     return l2o_fail(diag, L2O_ERR_NOTSUP, "%s needs Hessian-vector products; problem '%s' has none; try lbfgs", solver->name,
                     l2o_problem_name(problem));

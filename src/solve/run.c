@@ -550,6 +550,14 @@ static bool look(passage *p, double share) {
   return p->stop != L2O_STOP_NONE;
 }
 
+/* Does the callback want the run to end, at a point that is not evaluated? */
+static bool asks_to_stop(const passage *p) {
+  const l2o_settings *s = &p->run->settings;
+  l2o_record record = p->record;
+  record.objective = record.gradient_norm = (double)NAN;
+  return s->callback && s->callback(s->context, &record, l2o_run_x(p->run), p->run->instance);
+}
+
 /* One step, and before it the record of the point that it starts from. share: of the clock's time that is this run's. */
 static void advance(passage *p, double share) {
   l2o_run *run = p->run;
@@ -560,7 +568,7 @@ static void advance(passage *p, double share) {
     count(run, &p->record);
     p->record.objective = p->record.gradient_norm = HUGE_VAL;
   }
-  p->stop = judge(run, &p->record);
+  p->stop = !looks && asks_to_stop(p) ? L2O_STOP_USER : judge(run, &p->record);
   if (!p->stop)
     p->status = p->clocked ? l2o_run_step(run, &p->stop) : move(run, &p->stop);
   else

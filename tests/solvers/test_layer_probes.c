@@ -724,6 +724,34 @@ static void records_are_made_as_often_as_told(void **state) {
   l2o_trace_free(trace);
 }
 
+static int stop_at_six(void *context, const l2o_record *record, const l2o_real *x, size_t instance) {
+  size_t *evaluated = context;
+  (void)x, (void)instance;
+  *evaluated += isfinite(record->objective) != 0;
+  assert_int_equal(isfinite(record->objective) != 0, record->iteration % 4 == 0);
+  return record->iteration == 6;
+}
+
+/* The callback is asked after every step, also where nothing is evaluated, and the run ends with a record. */
+static void a_callback_may_stop_between_records(void **state) {
+  (void)state;
+  l2o_real x[N];
+  size_t evaluated = 0;
+  l2o_result result;
+  l2o_settings settings = l2o_settings_default();
+  settings.options = "step=0.01,batch=4";
+  settings.iterations = 10;
+  settings.record_every = 4;
+  settings.callback = stop_at_six;
+  settings.context = &evaluated;
+  start(x);
+  assert_status(l2o_minimize(solver_named("mezo"), NULL, &problem, x, &result, &settings, NULL), L2O_OK, NULL);
+  assert_int_equal(result.stop, L2O_STOP_USER);
+  assert_int_equal(result.last.iteration, 6);
+  assert_close(result.last.objective, f_at(x, false), 1e-12, 0);
+  assert_int_equal(evaluated, 2);
+}
+
 /* It learns: the objective falls to a fraction. */
 static void they_train(void **state) {
   (void)state;
@@ -795,6 +823,28 @@ static void runs_repeat_bit_for_bit(void **state) {
     l2o_problem_free(&p[i]);
 }
 
+/* What families say of their scratch is enough: each call has a block of its own, which sanitizers watch. */
+static void scratch_is_as_large_as_said(void **state) {
+  (void)state;
+  static const char *const families[] = {SMALL, "mlp:inputs=5,width=7,outputs=3,samples=9"};
+  for (size_t i = 0; i < 2; i++) {
+    l2o_problem p = sampled(families[i], 4, 0);
+    l2o_real *x = malloc(p.n * sizeof *x);
+    double f, all;
+    assert_status(l2o_problem_start(&p, x), L2O_OK, NULL);
+    l2o_real *work = malloc(l2o_problem_value_work_len(&p) * sizeof *work);
+    assert_status(l2o_problem_value(&p, &all, x, work), L2O_OK, NULL);
+    free(work);
+    work = malloc(l2o_problem_forward_work_len(&p, 9) * sizeof *work);
+    assert_status(l2o_problem_forward(&p, &f, x, NULL, 9, NULL, work), L2O_OK, NULL);
+    free(work);
+    assert_close(f, all, BY_PRECISION(1e-13, 1e-6), 0);
+    assert_true(l2o_problem_value_work_len(&p) <= l2o_problem_work_len(&p));
+    free(x);
+    l2o_problem_free(&p);
+  }
+}
+
 static void steps_never_allocate(void **state) {
   (void)state;
   if (!allocations_are_counted())
@@ -817,6 +867,26 @@ static void steps_never_allocate(void **state) {
 }
 
 /* ---- bad input ---- */
+
+static l2o_status absolute_values(const l2o_problem *p, double *h, l2o_real *s, const l2o_real *x) {
+  (void)p, (void)s, (void)x;
+  *h = 1;
+  return L2O_OK;
+}
+
+static void composite_problems_are_refused(void **state) {
+  (void)state;
+  l2o_problem_ops composite = ops;
+  composite.nonsmooth = absolute_values;
+  const l2o_problem p = {.ops = &composite, .n = N};
+  l2o_real x[N];
+  l2o_diag diag = {""};
+  l2o_settings settings = l2o_settings_default();
+  settings.options = "step=0.01";
+  start(x);
+  assert_status(l2o_minimize(solver_named("mezo"), NULL, &p, x, NULL, &settings, &diag), L2O_ERR_NOTSUP, NULL);
+  assert_names(&diag, "mezo sees the smooth part of problem 'toy' alone");
+}
 
 static void bad_input_is_said_in_a_sentence(void **state) {
   (void)state;
@@ -870,10 +940,13 @@ int main(void) {
       cmocka_unit_test(both_probes_see_one_minibatch),
       cmocka_unit_test(budgets_count_passes),
       cmocka_unit_test(records_are_made_as_often_as_told),
+      cmocka_unit_test(a_callback_may_stop_between_records),
       cmocka_unit_test(they_train),
       cmocka_unit_test(a_zero_input_is_probed_by_gaussian_directions),
       cmocka_unit_test(runs_repeat_bit_for_bit),
+      cmocka_unit_test(scratch_is_as_large_as_said),
       cmocka_unit_test(steps_never_allocate),
+      cmocka_unit_test(composite_problems_are_refused),
       cmocka_unit_test(bad_input_is_said_in_a_sentence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
